@@ -1,0 +1,107 @@
+//! One source's table at one moment: columns are metrics, rows are subjects, cells stand column by column.
+//!
+//! Column-major, because what is done most often is done a column at a time: a scrape writes a family, an interval
+//! subtracts a counter, the recorder packs a series. `benches/vocabulary.rs` has the measurement.
+
+use super::cell::{Cell, Gap};
+use super::frame::Monotonic;
+use super::metric::Column;
+use super::subject::Subjects;
+use std::sync::Arc;
+
+/// A counter that went back in this reading: the interval that ends here is unknown for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break {
+    /// Which column.
+    pub column: u32,
+    /// Which row.
+    pub row: u32,
+}
+
+/// One source's table.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The source's name.
+    pub source: &'static str,
+    /// When the source was read.
+    pub read_at: Monotonic,
+    /// The metrics.
+    pub columns: &'static [Column],
+    /// The rows.
+    pub subjects: Arc<Subjects>,
+    /// Cells whose continuity with the reading before is broken; nearly always empty.
+    pub breaks: Vec<Break>,
+    cells: Vec<u64>,
+}
+
+impl Block {
+    /// A block of gaps (`Gap::NotRead`) for a source to fill.
+    pub fn new(
+        source: &'static str,
+        read_at: Monotonic,
+        columns: &'static [Column],
+        subjects: Arc<Subjects>,
+    ) -> Self {
+        let cells = vec![Cell::gap(Gap::NotRead).bits(); columns.len() * subjects.len()];
+        Self { source, read_at, columns, subjects, breaks: Vec::new(), cells }
+    }
+
+    /// One block of one row, for a source that speaks of the whole host.
+    pub fn of_host(
+        source: &'static str,
+        read_at: Monotonic,
+        columns: &'static [Column],
+        subjects: &Arc<Subjects>,
+        cells: Vec<Cell>,
+    ) -> Self {
+        debug_assert_eq!((subjects.len(), columns.len()), (1, cells.len()));
+        let cells = cells.into_iter().map(Cell::bits).collect();
+        Self { source, read_at, columns, subjects: Arc::clone(subjects), breaks: Vec::new(), cells }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// One value.
+    pub fn cell(&self, column: usize, row: usize) -> Cell {
+        Cell::from_bits(self.cells[column * self.rows() + row])
+    }
+
+    /// Sets one value.
+    pub fn set(&mut self, column: usize, row: usize, cell: Cell) {
+        let rows = self.rows();
+        self.cells[column * rows + row] = cell.bits();
+    }
+
+    /// Fills a row's cells from its first column on.
+    pub fn set_row(&mut self, row: usize, cells: impl IntoIterator<Item = Cell>) {
+        let rows = self.rows();
+        for (cell, slot) in cells.into_iter().zip(self.cells[row..].iter_mut().step_by(rows.max(1))) {
+            *slot = cell.bits();
+        }
+    }
+
+    /// One column's bits, a row each.
+    pub fn column(&self, column: usize) -> &[u64] {
+        &self.cells[column * self.rows()..(column + 1) * self.rows()]
+    }
+
+    /// One column's bits, to be changed.
+    pub fn column_mut(&mut self, column: usize) -> &mut [u64] {
+        let rows = self.rows();
+        &mut self.cells[column * rows..(column + 1) * rows]
+    }
+
+    /// Whether the interval that ends in this cell is known.
+    pub fn is_continuous(&self, column: usize, row: usize) -> bool {
+        self.breaks.is_empty()
+            || !self.breaks.contains(&Break { column: column as u32, row: row as u32 })
+    }
+
+    /// The column of a metric that stands alone in its block, or the first of several.
+    pub fn column_of(&self, metric: &'static super::metric::Metric) -> Option<usize> {
+        self.columns.iter().position(|c| std::ptr::eq(c.metric, metric) || *c.metric == *metric)
+    }
+}

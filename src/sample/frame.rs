@@ -1,0 +1,65 @@
+//! One tick: when it was, and the newest block of every source.
+
+use super::block::Block;
+use super::metric::Metric;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time since the process started, from a clock that never jumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Monotonic(pub Duration);
+
+impl Monotonic {
+    /// Time passed since an earlier moment; zero if it is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// How a source did when it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not asked yet.
+    Pending,
+    /// It answered in full.
+    Read,
+    /// It answered, and could not tell everything: the reasons, shortened to a few.
+    Partly(Vec<String>),
+    /// What it reads does not exist on this host.
+    Absent(String),
+    /// It failed.
+    Failed(String),
+    /// It has not come back within its deadline.
+    Stuck(Duration),
+}
+
+/// One source's report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceReport {
+    /// The source's name.
+    pub source: &'static str,
+    /// How it did.
+    pub outcome: Outcome,
+    /// How long the last finished reading took.
+    pub took: Duration,
+}
+
+/// One tick.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// Nanoseconds since 1970, UTC.
+    pub wall_ns: u64,
+    /// The same moment on the monotonic clock.
+    pub monotonic: Monotonic,
+    /// The newest block of every source that has a fresh one.
+    pub blocks: Vec<Arc<Block>>,
+    /// How every source did.
+    pub reports: Vec<SourceReport>,
+}
+
+impl Frame {
+    /// The first block that has a metric, and the metric's first column in it.
+    pub fn find(&self, metric: &'static Metric) -> Option<(&Block, usize)> {
+        self.blocks.iter().find_map(|block| Some((block.as_ref(), block.column_of(metric)?)))
+    }
+}

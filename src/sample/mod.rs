@@ -1,0 +1,10 @@
+//! PURE. The words of the house: what is measured (`Metric`, `Column`), what it is about (`Subjects`),
+//! one source's table (`Block`) and one tick (`Frame`). Imports nothing of the project.
+
+pub mod block;
+pub mod cell;
+pub mod continuity;
+pub mod frame;
+pub mod link;
+pub mod metric;
+pub mod subject;
