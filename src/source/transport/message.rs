@@ -206,7 +206,7 @@ mod tests {
         let inner: Vec<_> = attributes[1].nested().map(|a| (a.kind, a.unsigned())).collect();
         assert_eq!(inner, [(1, Some(7)), (2, Some(9))]);
         assert_eq!(u32_at(&bytes, 0), Some(bytes.len() as u32));
-        assert_eq!(bytes[30..32], (5u16 | NESTED).to_ne_bytes());
+        assert_eq!(bytes[34..36], (5u16 | NESTED).to_ne_bytes());
     }
 
     proptest! {
