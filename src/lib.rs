@@ -2,4 +2,5 @@
 //!
 //! Read the modules in this order; imports run the other way, never sideways (ARCHITECTURE.md).
 
+pub mod output;
 pub mod sample;
