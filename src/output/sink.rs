@@ -103,7 +103,7 @@ impl Sink for Plain {
 }
 
 /// An empty buffer for the next chunk.
-pub(super) fn chunk() -> Vec<u8> {
+fn chunk() -> Vec<u8> {
     Vec::with_capacity(CHUNK + CHUNK / 8)
 }
 

@@ -91,6 +91,7 @@ impl Alphabet {
         const LENGTH_SYMBOLS_IN_ORDER: [u32; 19] =
             [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
         let mut put = |bits: u32, length: u32| {
+            out.make_room(1);
             out.put(Code::new(u64::from(bits), length));
             out.flush();
         };

@@ -26,7 +26,7 @@ mod shape;
 mod stream;
 
 use super::line::{Lines, Value};
-use super::sink::{chunk, Sink};
+use super::sink::Sink;
 use crate::sample::subject::Subjects;
 use shape::{Common, Shapes};
 use std::sync::Arc;
@@ -101,11 +101,11 @@ impl Sink for Gzip {
     }
 
     fn ready(&self) -> usize {
-        self.stream.out.bytes.len()
+        self.stream.out.len()
     }
 
     fn take(&mut self) -> Vec<u8> {
-        std::mem::replace(&mut self.stream.out.bytes, chunk())
+        self.stream.out.take()
     }
 
     fn finish(self) -> Vec<u8> {

@@ -8,11 +8,13 @@
 use super::alphabet::{Alphabet, ALPHABET, MAX_MATCH, MIN_MATCH, WINDOW};
 use super::bits::{BitWriter, Code};
 use super::matcher::Matcher;
-use crate::output::sink::chunk;
 
 /// How much text is gathered before its check sum is taken: what fits in a processor's nearest cache, but no more
 /// than the window, so that everything in it can be referred to.
 const RECENT: usize = WINDOW;
+
+/// No byte of text becomes more: a literal has at most 15 bits, and a match at most 48 for no fewer than three bytes.
+const MOST_CODE_BYTES: usize = 2;
 
 /// A match that may still grow.
 #[derive(Debug, Default)]
@@ -37,9 +39,8 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new() -> Self {
-        let mut bytes = chunk();
-        bytes.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]); // deflate, no time, fast, any system
-        let mut out = BitWriter::new(bytes);
+        let mut out = BitWriter::new();
+        out.put_bytes(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]); // deflate, no time, fast, any system
         ALPHABET.write_head(&mut out);
         Self {
             recent: Vec::with_capacity(RECENT + RECENT / 8),
@@ -59,6 +60,7 @@ impl Stream {
             if self.recent.len() >= RECENT {
                 self.drain();
             }
+            self.out.make_room(MOST_CODE_BYTES * (text.len().min(RECENT) + MAX_MATCH));
             let (now, later) = text.split_at(text.len().min(RECENT - self.recent.len()));
             let start = self.recent.len();
             self.recent.extend_from_slice(now);
@@ -67,9 +69,10 @@ impl Stream {
         }
     }
 
-    /// Makes room for `length` more bytes in `recent`. Everything in it must have been told.
+    /// Makes room for `length` more bytes in `recent`, all of which must have been told, and for their codes.
     #[inline]
     pub(super) fn make_room(&mut self, length: usize) {
+        self.out.make_room(MOST_CODE_BYTES * (length + MAX_MATCH));
         if self.recent.len() + length > RECENT {
             self.end_repeat(self.recent.len());
             self.drain();
@@ -155,10 +158,9 @@ impl Stream {
         self.drain();
         self.out.put(self.alphabet.end());
         self.out.align();
-        let mut bytes = self.out.bytes;
-        bytes.extend_from_slice(&self.check_sum.finalize().to_le_bytes());
-        bytes.extend_from_slice(&self.length.to_le_bytes());
-        bytes
+        self.out.put_bytes(&self.check_sum.finalize().to_le_bytes());
+        self.out.put_bytes(&self.length.to_le_bytes());
+        self.out.take()
     }
 
     /// Takes the check sum of what is in `recent` and forgets it.
