@@ -106,6 +106,7 @@ impl Stream {
     /// A repeat that is too long for one match is several; what is too short for any is literals.
     #[cold]
     fn put_odd_repeat(&mut self, end: usize, distance: usize, length: usize) {
+        self.out.make_room(MOST_CODE_BYTES * (length + MAX_MATCH));
         let mut rest = length;
         while rest >= MIN_MATCH {
             let part = if rest > MAX_MATCH { MAX_MATCH.min(rest - MIN_MATCH) } else { rest };
