@@ -2,5 +2,6 @@
 //!
 //! Read the modules in this order; imports run the other way, never sideways (ARCHITECTURE.md).
 
+pub mod output;
 pub mod sample;
 pub mod source;

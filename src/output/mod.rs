@@ -1,0 +1,5 @@
+//! PURE. Meaning becomes text. Imports only `sample`.
+
+pub mod gzip;
+mod line;
+pub mod sink;
