@@ -1,6 +1,8 @@
 //! Holds the table of ring overflows to the statistics of every driver in it: which are added, which are not, and what
 //! happens where a driver or a name is unknown. The lists are in tests/data/ethtool (its README says where from).
 
+#![allow(clippy::unwrap_used)] // A data file that cannot be read fails the test.
+
 use miglink::source::driver_table::{driver, plan, Driver, Missed, Overflow, DRIVERS};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest, Just, Strategy};
 use std::collections::BTreeSet;

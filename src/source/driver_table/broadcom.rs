@@ -1,4 +1,4 @@
-//! PURE. Ring overflows of Broadcom drivers and of those that came from there to QLogic (Marvell).
+//! PURE. Ring overflows of Broadcom drivers and of those that came from there to `QLogic` (Marvell).
 
 use super::{Driver, Missed, Overflow, Sum};
 use crate::sample::metric::Width;
@@ -16,7 +16,7 @@ pub const BNXT_EN: Driver = Driver {
     source: "ethernet/broadcom/bnxt/bnxt.c: bnxt_get_ring_stats, bnxt_add_prev_stats (rx_discard_pkts)",
 };
 
-/// NetXtreme II 10G. The total is the sum of the queues', which are shown too (`[0]: rx_discards`) with many queues.
+/// `NetXtreme` II 10G. The total is the sum of the queues', which are shown too (`[0]: rx_discards`) with many queues.
 pub const BNX2X: Driver = Driver {
     name: "bnx2x",
     aliases: &[],
@@ -31,7 +31,7 @@ pub const BNX2X: Driver = Driver {
     source: "ethernet/broadcom/bnx2x/bnx2x_stats.c: bnx2x_storm_stats_update, bnx2x_net_stats_update (no_buff_discard)",
 };
 
-/// FastLinQ 41000 and 45000. The link's `rx_fifo_errors` is the same count.
+/// `FastLinQ` 41000 and 45000. The link's `rx_fifo_errors` is the same count.
 pub const QEDE: Driver = Driver {
     name: "qede",
     aliases: &[],
