@@ -193,7 +193,7 @@ fn column_of(table: &[u64], column: usize) -> impl Iterator<Item = &u64> {
 }
 
 fn rate_of(before: u64, now: u64) -> f64 {
-    let known = Cell::from_bits(before).is_value() & Cell::from_bits(now).is_value() & (now >= before);
+    let known = Cell::from_bits(before).is_value() && Cell::from_bits(now).is_value() && now >= before;
     if known {
         return now.wrapping_sub(before) as f64;
     }
@@ -201,8 +201,7 @@ fn rate_of(before: u64, now: u64) -> f64 {
 }
 
 fn any_counter_is_lower(before: &[u64], now: &[u64]) -> bool {
-    let lower =
-        |column: usize| (LAYOUT[column].metric.kind == Kind::Counter) & (now[column] < before[column]);
+    let lower = |column: usize| LAYOUT[column].metric.kind == Kind::Counter && now[column] < before[column];
     (0..COLUMNS).fold(false, |any, column| any | lower(column))
 }
 
