@@ -3,3 +3,4 @@
 //! Read the modules in this order; imports run the other way, never sideways (ARCHITECTURE.md).
 
 pub mod sample;
+pub mod source;
