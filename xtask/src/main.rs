@@ -2,12 +2,15 @@
 
 mod apt;
 mod bench;
+mod test;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Development tasks of miglink.
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Development tasks of miglink")]
+#[command(bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -15,12 +18,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Everything that must hold: installs what the tests need, then checks and runs all of it
+    Test(test::Arguments),
+    /// Boots Debian's stock kernel in an emulated machine and compares miglink with the kernel's own tools
+    Vm(vm::Args),
     /// Benchmarks of the whole program; without a name: which there are
     Bench(bench::Arguments),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Vm(args) => vm::run(&args),
         Task::Bench(arguments) => bench::run(arguments),
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(2)
+    })
 }
