@@ -127,16 +127,16 @@ fn in_a_namespace(command: &[String]) -> Vec<String> {
         return command.to_vec();
     }
     // `ip netns` keeps its namespaces in /run, and /sys must be of the new network namespace.
-    let prepare = "mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys && ip link set lo up && exec \"$@\"";
+    let prepare =
+        "mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys && ip link set lo up && exec \"$@\"";
     let words = enter.iter().copied().chain(["sh", "-c", prepare, "sh"]).map(str::to_owned);
     words.chain(command.iter().cloned()).collect()
 }
 
 /// cargo-deny is no part of Rust; it is built once into cargo's own folder.
 fn has_cargo_deny() -> Result<bool> {
-    let there = Command::new("cargo").args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut there = there;
-    if there.status()?.success() {
+    let mut ask = Command::new("cargo");
+    if ask.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
         return Ok(true);
     }
     eprintln!("building cargo-deny (some minutes, once)");
