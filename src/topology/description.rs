@@ -31,6 +31,9 @@ pub static INFO_COLUMNS: [Column; 1] = [Column::of(&INFO)];
 /// The columns of the attributes.
 pub static ATTRIBUTE_COLUMNS: [Column; 3] = [Column::of(&UP), Column::of(&MTU), Column::of(&CARRIER_CHANGES)];
 
+/// The tables of this file, for the lists of metrics.
+pub static TABLES: [&[Column]; 2] = [&INFO_COLUMNS, &ATTRIBUTE_COLUMNS];
+
 /// Labels that other sources know: by link, then (name, value).
 pub type Facts = HashMap<Key, Vec<(&'static str, String)>>;
 
