@@ -93,7 +93,7 @@ impl Rows {
     fn went_back(&self, before: &[u64], now: &[u64]) -> Vec<usize> {
         match self {
             Self::Same => {
-                if before.iter().zip(now).fold(false, |any, (b, n)| any | (n < b)) {
+                if before.iter().zip(now).filter(|(b, n)| n < b).count() > 0 {
                     return (0..now.len()).filter(|row| now[*row] < before[*row]).collect();
                 }
                 Vec::new()

@@ -22,8 +22,12 @@ pub struct Link {
     pub kind: String,
     /// The kernel driver bound to the device's bus; empty for software devices.
     pub driver: String,
-    /// The bus address, for example a PCI address; empty for software devices.
+    /// The address on its bus, for example `virtio0` or `0000:3b:00.1`; empty for software devices.
     pub bus_address: String,
+    /// The PCI function at or above it; empty where there is none.
+    pub pci: String,
+    /// `IFLA_PHYS_PORT_NAME`: how a switching NIC names the port (`p0`, `pf0vf3`); empty where it does not.
+    pub port_name: String,
     /// The bond, team or bridge that this link is a port of.
     pub master: Option<Index>,
     /// The link below a vlan, macvlan or tunnel, in this namespace.

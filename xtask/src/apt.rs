@@ -14,7 +14,7 @@ pub fn ensure(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     let by_hand = format!("apt-get install --no-install-recommends {}", missing.join(" "));
-    if !root()? {
+    if !root() {
         bail!("packages are missing and only root may install them: {by_hand}");
     }
     eprintln!("installing {}", missing.join(" "));
@@ -26,9 +26,8 @@ pub fn ensure(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether this process is root.
-pub fn root() -> Result<bool> {
-    let id = Command::new("id").arg("-u").output().context("id -u")?;
-    Ok(id.stdout.trim_ascii() == b"0")
+pub fn root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn installed(package: &str) -> bool {

@@ -1,13 +1,14 @@
 //! Development tasks of the project, run as `cargo xtask TASK`; one file a task.
 
 mod apt;
+mod bench;
+mod test;
 mod vm;
 
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-/// Development tasks of the project.
+/// Development tasks of miglink.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Cli {
@@ -17,19 +18,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Boots Debian's stock kernel in an emulated machine and compares miglink with the kernel's own tools.
+    /// Everything that must hold: installs what the tests need, then checks and runs all of it
+    Test(test::Arguments),
+    /// Boots Debian's stock kernel in an emulated machine and compares miglink with the kernel's own tools
     Vm(vm::Args),
+    /// Benchmarks of the whole program; without a name: which there are
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
         Task::Vm(args) => vm::run(&args),
+        Task::Bench(arguments) => bench::run(arguments),
     };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -1,0 +1,222 @@
+//! What a source is: how it is described, what it is given, what it answers, and how it fails.
+
+use crate::sample::block::Block;
+use crate::sample::frame::Monotonic;
+use crate::sample::link::{Link, Links};
+use crate::sample::metric::Column;
+use crate::sample::subject::Key;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the kernel's file systems are mounted; a captured tree in tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roots {
+    /// `/proc`.
+    pub proc: PathBuf,
+    /// `/sys`.
+    pub sys: PathBuf,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self { proc: "/proc".into(), sys: "/sys".into() }
+    }
+}
+
+/// What a source is given for one reading.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When the reading began.
+    pub now: Monotonic,
+    /// The links as the `links` source last told them.
+    pub links: Arc<Links>,
+    /// Where to look for files.
+    pub roots: Arc<Roots>,
+}
+
+/// One label of `link_info` that a source knows of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Which link.
+    pub key: Key,
+    /// The label's name.
+    pub label: &'static str,
+    /// The label's value.
+    pub value: String,
+}
+
+/// What a source answers.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Its tables.
+    pub blocks: Vec<Block>,
+    /// The links of the namespace, from the `links` source, if they changed.
+    pub links: Option<Vec<Link>>,
+    /// What it knows for `link_info`.
+    pub facts: Vec<Fact>,
+    /// What it could not tell, a sentence each. The rest of the reading stands.
+    pub problems: Vec<String>,
+    /// Nothing has changed since the last reading: its blocks stay good.
+    pub unchanged: bool,
+}
+
+impl Reading {
+    /// A reading of one table without problems.
+    pub fn of(block: Block) -> Self {
+        Self { blocks: vec![block], ..Self::default() }
+    }
+
+    /// The last reading still stands.
+    pub fn unchanged() -> Self {
+        Self { unchanged: true, ..Self::default() }
+    }
+}
+
+/// Reads one kind of thing, again and again, with its descriptors and buffers kept.
+pub trait Source: Send {
+    /// Reads it now.
+    fn read(&mut self, context: &Context) -> Result<Reading, SourceError>;
+}
+
+/// How often a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At every tick: counters.
+    Tick,
+    /// At start, when links change, and at least this often; less often where a reading is so dear that it would
+    /// take more than a thousandth of a core.
+    Change(Duration),
+}
+
+/// Which thread a source is read on. A driver that hangs holds up its own lane only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Counters and what else never asks a driver to talk to its hardware.
+    Counters,
+    /// Attributes and driver statistics: they may wait for firmware or for the kernel's RTNL lock.
+    Attributes,
+}
+
+/// A source described once. One static a source, listed in `SOURCES`.
+#[derive(Debug)]
+pub struct SourceInfo {
+    /// Its name in `collect[]`, `source_success` and the log; also its file's name.
+    pub name: &'static str,
+    /// One sentence: what it reads.
+    pub help: &'static str,
+    /// What it needs beyond an ordinary user, or empty.
+    pub privilege: &'static str,
+    /// How often.
+    pub pace: Pace,
+    /// Where.
+    pub lane: Lane,
+    /// How long a reading may take before it counts as stuck.
+    pub deadline: Duration,
+    /// The columns of all its tables.
+    pub tables: &'static [&'static [Column]],
+    /// Makes it ready. `Absent` and `Denied` are told once; the rest is tried again.
+    pub open: fn(&Roots) -> Result<Box<dyn Source>, SourceError>,
+}
+
+/// Why a source cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// What it reads does not exist on this host; not a fault.
+    #[error("not here: {0}")]
+    Absent(String),
+    /// This user may not read it.
+    #[error("not permitted: {what} (needs {needs})")]
+    Denied {
+        /// What was refused.
+        what: String,
+        /// What would be needed.
+        needs: &'static str,
+    },
+    /// Reading it failed.
+    #[error("{what}: {error}")]
+    Io {
+        /// A path, or what was asked of the kernel.
+        what: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// It does not read as it should.
+    #[error("{what}, line {line}: {problem}")]
+    Format {
+        /// The path.
+        what: String,
+        /// The line, from 1; 0 where there are no lines.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The kernel was asked by netlink and did not answer as it should.
+    #[error("{what}: {error}")]
+    Netlink {
+        /// What was asked.
+        what: &'static str,
+        /// What came instead.
+        error: super::transport::netlink::NetlinkError,
+    },
+}
+
+/// Reads a whole file; a missing one is `Absent`, a refused one `Denied`.
+pub fn read_file(path: &Path) -> Result<String, SourceError> {
+    std::fs::read_to_string(path).map_err(|error| file_error(path, error))
+}
+
+/// Says what a failed file means to a source.
+pub fn file_error(path: &Path, error: std::io::Error) -> SourceError {
+    let what = path.display().to_string();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => SourceError::Absent(format!("no {what}")),
+        std::io::ErrorKind::PermissionDenied => SourceError::Denied { what, needs: "read access" },
+        _ => SourceError::Io { what, error },
+    }
+}
+
+/// A file of /proc or /sys that is read at every tick: opened once, read from its start each time.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: std::fs::File,
+    buffer: Vec<u8>,
+}
+
+impl KeptFile {
+    /// Opens it.
+    pub fn open(path: PathBuf) -> Result<Self, SourceError> {
+        let file = std::fs::File::open(&path).map_err(|error| file_error(&path, error))?;
+        Ok(Self { path, file, buffer: vec![0; 4096] })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its text now.
+    pub fn read(&mut self) -> Result<&str, SourceError> {
+        use std::os::unix::fs::FileExt;
+        let mut length = 0;
+        loop {
+            if length == self.buffer.len() {
+                self.buffer.resize(length * 2, 0);
+            }
+            let got = self
+                .file
+                .read_at(&mut self.buffer[length..], length as u64)
+                .map_err(|error| file_error(&self.path, error))?;
+            if got == 0 {
+                break;
+            }
+            length += got;
+        }
+        std::str::from_utf8(&self.buffer[..length]).map_err(|error| SourceError::Format {
+            what: self.path.display().to_string(),
+            line: 0,
+            problem: format!("not UTF-8: {error}"),
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Bytes of RTM_NEWLINK and RTM_NEWADDR to links and addresses. Pure. An attribute that cannot be read is left out,
+//! never the whole link: a newer kernel must not make a link vanish.
+
+use crate::sample::link::{Index, Link};
+use crate::source::transport::message::{attributes, u32_at, Attribute};
+use netlink_packet_core::{NlaBuffer, Parseable, ParseableParametrized};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, State};
+use netlink_packet_route::AddressFamily;
+use std::net::IpAddr;
+
+const LINK_HEADER: usize = 16;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_OPERSTATE: u16 = 16;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_CARRIER: u16 = 33;
+const IFLA_CARRIER_CHANGES: u16 = 35;
+const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_PHYS_PORT_NAME: u16 = 38;
+const IFLA_INFO_KIND: u16 = 1;
+const IFF_UP: u32 = 1;
+const IFF_LOOPBACK: u32 = 8;
+/// `IFA_F_*` that make an address unusable as an endpoint (include/uapi/linux/if_addr.h): tentative, failed.
+const UNUSABLE: u32 = 0x40 | 0x08;
+
+/// A link from the payload of RTM_NEWLINK; `None` if it is cut short or nameless.
+pub fn link(payload: &[u8]) -> Option<Link> {
+    let (index, flags) = (u32_at(payload, 4)?, u32_at(payload, 8)?);
+    let mut link = Link { index, admin_up: flags & IFF_UP != 0, ..Link::default() };
+    let mut lower_is_elsewhere = false;
+    for attribute in attributes(payload, LINK_HEADER) {
+        match attribute.kind {
+            IFLA_LINKINFO => link.kind = kind_of(&attribute),
+            IFLA_LINK_NETNSID => lower_is_elsewhere = true,
+            IFLA_IFNAME | IFLA_MTU | IFLA_LINK | IFLA_MASTER | IFLA_OPERSTATE | IFLA_CARRIER
+            | IFLA_CARRIER_CHANGES | IFLA_PHYS_PORT_NAME => take(&mut link, &attribute),
+            _ => {}
+        }
+    }
+    // A veth's IFLA_LINK is its other end, not something below it.
+    if lower_is_elsewhere || link.kind == "veth" || link.lower == Some(index) {
+        link.lower = None;
+    }
+    if flags & IFF_LOOPBACK != 0 {
+        link.kind = "loopback".into();
+    }
+    (!link.name.is_empty()).then_some(link)
+}
+
+fn kind_of(attribute: &Attribute<'_>) -> String {
+    attribute.nested().find(|a| a.kind == IFLA_INFO_KIND).map(|a| a.text()).unwrap_or_default()
+}
+
+fn take(link: &mut Link, attribute: &Attribute<'_>) {
+    match LinkAttribute::parse_with_param(&NlaBuffer::new(attribute.whole), AddressFamily::Unspec) {
+        Ok(LinkAttribute::IfName(name)) => link.name = name,
+        Ok(LinkAttribute::Mtu(mtu)) => link.mtu = mtu,
+        Ok(LinkAttribute::Link(lower)) => link.lower = Some(lower).filter(|index| *index != 0),
+        Ok(LinkAttribute::Controller(master)) => link.master = Some(master).filter(|index| *index != 0),
+        // A device that does not track its state (tun without carrier tracking) is up when the administrator says so.
+        Ok(LinkAttribute::OperState(state)) => {
+            link.oper_up = state == State::Up || (state == State::Unknown && link.admin_up);
+        }
+        Ok(LinkAttribute::Carrier(carrier)) => link.carrier = Some(carrier != 0),
+        Ok(LinkAttribute::CarrierChanges(changes)) => link.carrier_changes = Some(u64::from(changes)),
+        Ok(LinkAttribute::PhysPortName(name)) => link.port_name = name,
+        _ => {}
+    }
+}
+
+/// An address and its device from the payload of RTM_NEWADDR.
+pub fn address(payload: &[u8]) -> Option<(Index, IpAddr)> {
+    let message = AddressMessage::parse(payload).ok()?;
+    let mut flags = u32::from(message.header.flags.bits());
+    let (mut local, mut remote) = (None, None);
+    for attribute in message.attributes {
+        match attribute {
+            AddressAttribute::Local(address) => local = Some(address),
+            AddressAttribute::Address(address) => remote = Some(address),
+            AddressAttribute::Flags(all) => flags = all.bits(),
+            _ => {}
+        }
+    }
+    // On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours.
+    let address = local.or(remote)?;
+    (flags & UNUSABLE == 0).then_some((message.header.index, address))
+}

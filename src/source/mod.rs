@@ -1,0 +1,14 @@
+//! SHELL. The kernel, hypervisors and remote hosts, read into blocks. One file a source, one line in `SOURCES`.
+//!
+//! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
+
+pub mod contract;
+pub mod driver_table;
+pub mod link_counters;
+pub mod links;
+pub mod transport;
+
+use contract::SourceInfo;
+
+/// All sources, in the order in which they are asked. `links` is first: the others speak of its rows.
+pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE];

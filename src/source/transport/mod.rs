@@ -1,0 +1,4 @@
+//! Sessions with deadlines and nothing else: what is asked and what the answer means is the sources' business.
+
+pub mod message;
+pub mod netlink;
