@@ -10,7 +10,7 @@ use crate::sample::link::Links;
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
-use crate::source::link_counters;
+use crate::source::{link_bursts, link_counters};
 use crate::topology::description::{self, Facts};
 use crate::topology::roles::{self, Selection};
 use std::sync::Arc;
@@ -35,14 +35,14 @@ pub static BUILD: Metric = Metric::info("build_info", "The version that runs her
 /// The highest rates of the last minute.
 pub static RECEIVE_PEAK: Metric = Metric::gauge(
     "link_receive_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window.",
+    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
     Unit::BytesPerSecond,
 )
 .float();
 /// The highest rates of the last minute.
 pub static TRANSMIT_PEAK: Metric = Metric::gauge(
     "link_transmit_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window.",
+    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
     Unit::BytesPerSecond,
 )
 .float();
@@ -55,8 +55,12 @@ pub const PEAKS: &str = "peaks";
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
 static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
-static PEAK_COLUMNS: [Column; 2] =
-    [Column::labelled(&RECEIVE_PEAK, "window", "1s"), Column::labelled(&TRANSMIT_PEAK, "window", "1s")];
+static PEAK_COLUMNS: [Column; 4] = [
+    Column::labelled(&RECEIVE_PEAK, "window", "1s"),
+    Column::labelled(&RECEIVE_PEAK, "window", "100ms"),
+    Column::labelled(&TRANSMIT_PEAK, "window", "1s"),
+    Column::labelled(&TRANSMIT_PEAK, "window", "100ms"),
+];
 
 /// The tables that the agent makes itself, for the lists of metrics.
 pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &PEAK_COLUMNS];
@@ -139,6 +143,7 @@ pub struct State {
     selection: Selection,
     tick: Duration,
     peaks: Peaks<2>,
+    bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
     link_continuity: Continuity,
     described: Option<(u64, Facts)>,
@@ -159,6 +164,7 @@ impl State {
             selection,
             tick,
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
+            bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
             link_continuity: Continuity::default(),
             described: None,
@@ -182,10 +188,12 @@ impl State {
             Ok(mut reading) => {
                 let links = reading.links.take();
                 slot.take(reading);
-                if let Some(block) =
-                    slot.blocks.first().filter(|block| block.source == link_counters::SOURCE.name)
-                {
-                    self.peaks.note(block);
+                if let Some(block) = slot.blocks.first() {
+                    match block.source {
+                        source if source == link_counters::SOURCE.name => self.peaks.note(block),
+                        source if source == link_bursts::SOURCE.name => self.bursts.note(block),
+                        _ => {}
+                    }
                 }
                 if let Some(list) = links {
                     self.set_links(list);
@@ -246,11 +254,19 @@ impl State {
         block
     }
 
+    /// The peaks of all links over a second, and of the followed wires over 100 ms.
     fn peaks_block(&self) -> Option<Block> {
         let subjects = self.peaks.subjects()?;
         let mut block = Block::new(PEAKS, self.peaks.read_at()?, &PEAK_COLUMNS, Arc::clone(subjects));
         for row in 0..subjects.exported() {
-            block.set_row(row, [self.peaks.peak(0, row), self.peaks.peak(1, row)]);
+            block.set(0, row, self.peaks.peak(0, row));
+            block.set(2, row, self.peaks.peak(1, row));
+        }
+        for (row, key) in self.bursts.subjects().into_iter().flat_map(|wires| wires.keys()).enumerate() {
+            if let Some(at) = subjects.row_of(*key) {
+                block.set(1, at, self.bursts.peak(0, row));
+                block.set(3, at, self.bursts.peak(1, row));
+            }
         }
         Some(block)
     }

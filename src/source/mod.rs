@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod driver_table;
+pub mod link_bursts;
 pub mod link_counters;
 pub mod links;
 pub mod transport;
@@ -11,4 +12,4 @@ pub mod transport;
 use contract::SourceInfo;
 
 /// All sources, in the order in which they are asked. `links` is first: the others speak of its rows.
-pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE];
+pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE, &link_bursts::SOURCE];
