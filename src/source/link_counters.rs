@@ -54,6 +54,9 @@ counters! {
     OTHER_HOST "link_receive_otherhost_drops_total" None "Packets received that were addressed to another host.";
 }
 
+/// The columns of received and of sent bytes.
+pub const BYTE_COLUMNS: [usize; 2] = [0, 1];
+
 /// Where each column stands in `struct rtnl_link_stats64` (include/uapi/linux/if_link.h), in `u64`s.
 const FIELDS: [usize; 21] = [2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 23, 24];
 

@@ -3,6 +3,7 @@
 //! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
 
 pub mod contract;
+pub mod driver_table;
 pub mod link_counters;
 pub mod links;
 pub mod transport;
