@@ -132,14 +132,10 @@ impl Ticker {
     fn next_wake(&self) -> Monotonic {
         let wait = if self.tick.step == Step::Idle { self.interval } else { GRACE };
         let next = Monotonic(self.tick.began.0 + wait);
-        if self.has_wires() {
+        if self.state.has_wires {
             return next.min(self.next_fast);
         }
         next
-    }
-
-    fn has_wires(&self) -> bool {
-        self.state.links.exported().iter().any(link_bursts::is_followed)
     }
 
     /// Takes the tick as far as it can go now.
@@ -153,7 +149,8 @@ impl Ticker {
         }
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
         let first = self.publish.borrow().now.wall_ns == 0;
-        if self.tick.step == Step::Sources && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
+        if self.tick.step == Step::Sources
+            && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
         {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
@@ -161,7 +158,7 @@ impl Ticker {
             let before = Some(Arc::clone(&self.publish.borrow().now)).filter(|frame| frame.wall_ns > 0);
             self.publish.send_replace(Arc::new(Published { now: Arc::new(frame), before }));
         }
-        if now >= self.next_fast && self.has_wires() {
+        if now >= self.next_fast && self.state.has_wires {
             self.send_due(now, |info| info.pace == Pace::Fast);
             self.next_fast = Monotonic(now.0 + FAST);
         }

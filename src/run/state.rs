@@ -140,6 +140,8 @@ pub struct State {
     pub slots: Vec<Slot>,
     /// The links as last told, with roles.
     pub links: Arc<Links>,
+    /// Whether there are links whose bursts are followed.
+    pub has_wires: bool,
     selection: Selection,
     tick: Duration,
     peaks: Peaks<2>,
@@ -161,6 +163,7 @@ impl State {
         Self {
             slots: sources.iter().map(|info| Slot::new(info)).collect(),
             links: Arc::default(),
+            has_wires: false,
             selection,
             tick,
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
@@ -206,6 +209,7 @@ impl State {
     fn set_links(&mut self, mut list: Vec<crate::sample::link::Link>) {
         roles::assign(&mut list, &self.selection);
         self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
+        self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
     }
 
     /// Puts the newest fresh blocks together.

@@ -96,8 +96,7 @@ impl Block {
 
     /// Whether the interval that ends in this cell is known.
     pub fn is_continuous(&self, column: usize, row: usize) -> bool {
-        self.breaks.is_empty()
-            || !self.breaks.contains(&Break { column: column as u32, row: row as u32 })
+        self.breaks.is_empty() || !self.breaks.contains(&Break { column: column as u32, row: row as u32 })
     }
 
     /// The column of a metric that stands alone in its block, or the first of several.

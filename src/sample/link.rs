@@ -163,7 +163,11 @@ mod tests {
 
     #[test]
     fn exported_links_come_first_and_are_found_by_index() {
-        let links = Links::new(1, vec![link(1, 5, "tap0", false), link(2, 3, "eth1", true), link(3, 9, "eth0", true)], None);
+        let links = Links::new(
+            1,
+            vec![link(1, 5, "tap0", false), link(2, 3, "eth1", true), link(3, 9, "eth0", true)],
+            None,
+        );
         let names: Vec<_> = links.all().iter().map(|l| l.name.as_str()).collect();
         assert_eq!(names, ["eth0", "eth1", "tap0"]);
         assert_eq!((links.row(5), links.row(9), links.row(4)), (Some(2), Some(0), None));

@@ -115,7 +115,8 @@ impl SubjectsBuilder {
 
     /// Adds a label to the row that was begun last; an empty value means the same as no label, and is left out.
     pub fn label(&mut self, name: &str, value: &str) -> &mut Self {
-        let start = if self.list.ends.len() < 2 { 0 } else { self.list.ends[self.list.ends.len() - 2] as usize };
+        let start =
+            if self.list.ends.len() < 2 { 0 } else { self.list.ends[self.list.ends.len() - 2] as usize };
         if let (false, Some(end)) = (value.is_empty(), self.list.ends.last_mut()) {
             let labels = &mut self.list.labels;
             if labels.len() > start {

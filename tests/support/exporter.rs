@@ -1,5 +1,10 @@
 //! The real binary, started on a free port and asked over real sockets.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "each test uses a part of it, and fails by panicking"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
