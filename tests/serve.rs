@@ -1,4 +1,5 @@
 //! The real binary as a user and a scraper meet it: routes, formats, signals, and what it says when it cannot start.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking, and may wait")]
 
 mod support;
 

@@ -9,7 +9,7 @@ use super::lane::{Done, Job, Lane, Message};
 use super::state::State;
 use crate::sample::frame::{Frame, Monotonic, Outcome};
 use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
-use crate::source::{link_bursts, links};
+use crate::source::links;
 use crate::topology::roles::Selection;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;

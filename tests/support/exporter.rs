@@ -3,6 +3,7 @@
     dead_code,
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::disallowed_methods,
     reason = "each test uses a part of it, and fails by panicking"
 )]
 
