@@ -17,6 +17,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub mod answer;
+#[cfg(test)]
+pub mod testing;
 
 use answer::{BITSET_NOMASK, BITSET_SIZE, BITSET_VALUE, STRSET_STRINGSETS};
 

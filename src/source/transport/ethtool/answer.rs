@@ -83,27 +83,24 @@ pub fn strings(payload: &[u8]) -> Vec<String> {
 mod tests {
     use super::{strings, Bitset, BITSET_MASK, BITSET_VALUE, STRINGSET_STRINGS, STRSET_STRINGSETS};
     use crate::source::transport::genetlink::contents;
-    use crate::source::transport::message::{messages, Request};
+    use crate::source::transport::ethtool::testing::reply;
+    use crate::source::transport::message::Request;
     use proptest::prelude::{any, prop_assert, proptest};
 
-    fn payload(mut request: Request) -> Vec<u8> {
-        let bytes = request.bytes(1).to_vec();
-        messages(&bytes).next().flatten().expect("one message").payload.to_vec()
-    }
-
     fn named(indices: &[(u32, &str)]) -> Vec<u8> {
-        payload(Request::new(1, 0, &[0; 4]).with_nested(STRSET_STRINGSETS, |sets| {
-            sets.with_nested(1, |set| {
-                set.with(1, &4u32.to_ne_bytes()).with_nested(STRINGSET_STRINGS, |mut strings| {
-                    for (index, name) in indices {
-                        strings = strings.with_nested(1, |one| {
-                            one.with(1, &index.to_ne_bytes()).with(2, format!("{name}\0").as_bytes())
-                        });
-                    }
-                    strings
+        let string = |request: Request, (index, name): &(u32, &str)| {
+            request.with_nested(1, |one| {
+                one.with(1, &index.to_ne_bytes()).with(2, format!("{name}\0").as_bytes())
+            })
+        };
+        reply(|request| {
+            request.with_nested(STRSET_STRINGSETS, |sets| {
+                sets.with_nested(1, |set| {
+                    set.with(1, &4u32.to_ne_bytes())
+                        .with_nested(STRINGSET_STRINGS, |strings| indices.iter().fold(strings, string))
                 })
             })
-        }))
+        })
     }
 
     #[test]
@@ -115,10 +112,9 @@ mod tests {
     #[test]
     fn bits_are_found_across_words() {
         let words = [1u32 << 31, 1 << 1, 0].map(u32::to_ne_bytes).concat();
-        let bytes = payload(
-            Request::new(1, 0, &[0; 4])
-                .with_nested(3, |set| set.with(BITSET_VALUE, &words).with(BITSET_MASK, &[0xff; 4])),
-        );
+        let bytes = reply(|request| {
+            request.with_nested(3, |set| set.with(BITSET_VALUE, &words).with(BITSET_MASK, &[0xff; 4]))
+        });
         let attribute = contents(&bytes).next().expect("the set");
         let set = Bitset::of(&attribute);
         let found: Vec<u32> = (0..200).filter(|bit| set.has(*bit)).collect();
