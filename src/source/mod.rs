@@ -5,6 +5,7 @@
 pub mod channels;
 pub mod coalescing;
 pub mod contract;
+pub mod driver_table;
 pub mod ethernet_statistics;
 pub mod features;
 pub mod fec;
