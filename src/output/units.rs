@@ -64,7 +64,10 @@ mod tests {
     fn numbers_read_well() {
         let rates = [0.0, 12.5, 1.25e5, 1.17625e9, 1.25e9, 1.25e10].map(bits_per_second);
         assert_eq!(rates, ["0 bit/s", "100 bit/s", "1 Mbit/s", "9.41 Gbit/s", "10 Gbit/s", "100 Gbit/s"]);
-        assert_eq!([0.0, 999.0, 1000.0, 1_234_567.0].map(count), ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+        assert_eq!(
+            [0.0, 999.0, 1000.0, 1_234_567.0].map(count),
+            ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
         let times = [38, 1200, 2_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(times, ["38 µs", "1.2 ms", "2 s"]);
         assert_eq!(time_of_day(1_795_359_859_685_808_200), "15:04:19");

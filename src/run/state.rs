@@ -1,7 +1,7 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
 use super::schedule::Plan;
-use crate::analysis::peaks::Peaks;
+use crate::analysis::peaks::{self, Peaks};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
@@ -32,38 +32,14 @@ pub static TIMESTAMP: Metric = Metric::gauge(
 .float();
 /// What runs here.
 pub static BUILD: Metric = Metric::info("build_info", "The version that runs here.");
-/// The highest rates of the last minute.
-pub static RECEIVE_PEAK: Metric = Metric::gauge(
-    "link_receive_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
-    Unit::BytesPerSecond,
-)
-.float();
-/// The highest rates of the last minute.
-pub static TRANSMIT_PEAK: Metric = Metric::gauge(
-    "link_transmit_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
-    Unit::BytesPerSecond,
-)
-.float();
-
 /// Self-description's source name in `collect[]`.
 pub const SELF: &str = "self";
-/// The peaks' source name in `collect[]`.
-pub const PEAKS: &str = "peaks";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
 static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
-static PEAK_COLUMNS: [Column; 4] = [
-    Column::labelled(&RECEIVE_PEAK, "window", "1s"),
-    Column::labelled(&RECEIVE_PEAK, "window", "100ms"),
-    Column::labelled(&TRANSMIT_PEAK, "window", "1s"),
-    Column::labelled(&TRANSMIT_PEAK, "window", "100ms"),
-];
-
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &PEAK_COLUMNS];
+pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &peaks::COLUMNS];
 
 /// One source and what is remembered of it.
 pub struct Slot {
@@ -222,7 +198,7 @@ impl State {
             let fresh = |at| slot.plan.is_fresh(at, now, self.tick, slot.info.deadline);
             blocks.extend(slot.blocks.iter().filter(|block| fresh(block.read_at)).cloned());
         }
-        blocks.extend(self.peaks_block().map(Arc::new));
+        blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, reports }
     }
@@ -256,23 +232,6 @@ impl State {
             block.set_row(row, [Cell::integer(success), Cell::float(took)]);
         }
         block
-    }
-
-    /// The peaks of all links over a second, and of the followed wires over 100 ms.
-    fn peaks_block(&self) -> Option<Block> {
-        let subjects = self.peaks.subjects()?;
-        let mut block = Block::new(PEAKS, self.peaks.read_at()?, &PEAK_COLUMNS, Arc::clone(subjects));
-        for row in 0..subjects.exported() {
-            block.set(0, row, self.peaks.peak(0, row));
-            block.set(2, row, self.peaks.peak(1, row));
-        }
-        for (row, key) in self.bursts.subjects().into_iter().flat_map(|wires| wires.keys()).enumerate() {
-            if let Some(at) = subjects.row_of(*key) {
-                block.set(1, at, self.bursts.peak(0, row));
-                block.set(3, at, self.bursts.peak(1, row));
-            }
-        }
-        Some(block)
     }
 }
 

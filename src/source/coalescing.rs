@@ -94,8 +94,7 @@ fn parse(payload: &[u8], row: usize, block: &mut Block) {
 }
 
 fn seconds(microseconds: Option<u64>) -> Cell {
-    microseconds
-        .map_or(Cell::gap(Gap::NotRead), |value| Cell::float(value as f64 / MICROSECONDS_PER_SECOND))
+    microseconds.map_or(Cell::gap(Gap::NotRead), |value| Cell::float(value as f64 / MICROSECONDS_PER_SECOND))
 }
 
 #[cfg(test)]

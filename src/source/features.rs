@@ -24,7 +24,8 @@ pub static SOURCE: SourceInfo = SourceInfo {
 };
 
 /// Whether an offload is on.
-pub static FEATURE: Metric = Metric::gauge("link_feature", "1 if the offload is active on this link.", Unit::None);
+pub static FEATURE: Metric =
+    Metric::gauge("link_feature", "1 if the offload is active on this link.", Unit::None);
 
 static COLUMNS: [Column; 8] = [
     Column::labelled(&FEATURE, "feature", "tx-tcp-segmentation"),
@@ -123,9 +124,10 @@ mod tests {
     fn what_a_kernel_does_not_know_is_a_gap() {
         let bits = bits_of(&["rx-gro".into(), "tx-checksum-ipv4".into(), "rx-lro".into()]);
         let cells = integers(&COLUMNS, |row, block| parse(VETH, &bits, row, block));
-        assert_eq!(cells.iter().map(Option::is_some).collect::<Vec<_>>(), [
-            false, false, true, true, true, false, false, false
-        ]);
+        assert_eq!(
+            cells.iter().map(Option::is_some).collect::<Vec<_>>(),
+            [false, false, true, true, true, false, false, false]
+        );
     }
 
     proptest! {

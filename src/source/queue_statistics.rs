@@ -75,7 +75,8 @@ const SCOPE_QUEUE: u64 = 1;
 const MOST_QUEUES: u32 = 256;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
-    let failed = |error| SourceError::Netlink { what: "looking for the generic netlink family netdev", error };
+    let failed =
+        |error| SourceError::Netlink { what: "looking for the generic netlink family netdev", error };
     let mut session = Session::open(Protocol::Generic, SOURCE.deadline).map_err(failed)?;
     let family = match Family::resolve(&mut session, "netdev") {
         Err(NetlinkError::Kernel(libc::ENOENT)) => {
@@ -84,7 +85,13 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         family => family.map_err(failed)?,
     };
     let subjects = Arc::new(Subjects::default());
-    Ok(Box::new(QueueStatistics { session, family, unsupported: HashSet::new(), queues: Vec::new(), subjects }))
+    Ok(Box::new(QueueStatistics {
+        session,
+        family,
+        unsupported: HashSet::new(),
+        queues: Vec::new(),
+        subjects,
+    }))
 }
 
 struct QueueStatistics {
@@ -186,11 +193,9 @@ fn request(family: Family, index: Index) -> Request {
 fn subjects_of(queues: &[(Key, u32)], links: &Links) -> Subjects {
     let mut subjects = SubjectsBuilder::default();
     for (key, queue) in queues {
-        let name = links.exported().iter().find(|link| link.key == *key).map_or("", |link| link.name.as_str());
-        subjects
-            .row(key << 16 | u64::from(*queue))
-            .label("device", name)
-            .label("queue", &queue.to_string());
+        let name =
+            links.exported().iter().find(|link| link.key == *key).map_or("", |link| link.name.as_str());
+        subjects.row(key << 16 | u64::from(*queue)).label("device", name).label("queue", &queue.to_string());
     }
     subjects.build()
 }
@@ -230,8 +235,13 @@ mod tests {
     fn one_queue_comes_in_two_messages() {
         let (receive, transmit) = (parse(RECEIVE).expect("a queue"), parse(TRANSMIT).expect("a queue"));
         assert_eq!((receive.id, transmit.id), (0, 0));
-        assert!(receive.cells[..2].iter().all(Option::is_some) && receive.cells[5..].iter().all(Option::is_none));
-        assert!(transmit.cells[5..7].iter().all(Option::is_some) && transmit.cells[..5].iter().all(Option::is_none));
+        assert!(
+            receive.cells[..2].iter().all(Option::is_some) && receive.cells[5..].iter().all(Option::is_none)
+        );
+        assert!(
+            transmit.cells[5..7].iter().all(Option::is_some)
+                && transmit.cells[..5].iter().all(Option::is_none)
+        );
     }
 
     #[test]

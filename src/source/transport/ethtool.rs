@@ -238,7 +238,8 @@ impl Problems {
     /// All of it, a sentence each; a refusal is said once, not for each link.
     pub fn sentences(mut self) -> Vec<String> {
         if self.denied {
-            self.sentences.insert(0, format!("not permitted: asking for {} (needs CAP_NET_ADMIN)", self.what));
+            self.sentences
+                .insert(0, format!("not permitted: asking for {} (needs CAP_NET_ADMIN)", self.what));
         }
         self.sentences
     }
