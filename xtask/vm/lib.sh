@@ -85,41 +85,69 @@ scrape() {
     done
 }
 
+# says VALUE METRIC LABEL…: whether miglink has this value now; a label is written device="eth0".
+says() {
+    value=$1 lines=$(wget -q -O - "$METRICS" | grep "^$2{")
+    shift 2
+    for label in "$@"; do lines=$(printf '%s\n' "$lines" | grep -F "$label"); done
+    [ "${lines##* }" = "$value" ]
+}
+
+# settles VALUE METRIC LABEL…: waits for it, and says how long that took: attributes are read on the kernel's events,
+# and at the latest every minute. A time-out is no failure here: the snapshot that follows shows it.
+settles() {
+    begin=$(cut -d ' ' -f 1 /proc/uptime)
+    for _ in $(seq 130); do if says "$@"; then break; fi; sleep 0.5; done
+    end=$(cut -d ' ' -f 1 /proc/uptime)
+    say "$* after $(awk -v a="$begin" -v b="$end" 'BEGIN { printf "%.1f", b - a }') s"
+}
+
+# gone TEXT: waits until no line of miglink's metrics has it.
+gone() { for _ in $(seq 130); do wget -q -O - "$METRICS" | grep -qF "$1" || return 0; sleep 0.5; done; }
+
+# appears DEVICE: waits until the kernel has a device of this name.
+appears() { for _ in $(seq 40); do [ -d "/sys/class/net/$1" ] && return 0; sleep 0.5; done; say "no device $1"; return 1; }
+
 # snap NAME: the kernel's tools, miglink, the kernel's tools again.
 snap() {
     alive
     tools "/out/$1/before"
     scrape "/out/$1/metrics"
     tools "/out/$1/after"
+    settings "/out/$1/settings"
     say "snapshot $1"
 }
 
 # expect SNAPSHOT 'WORDS': one expectation, judged on the host (xtask/src/vm/expect.rs has the words).
 expect() { echo "$1 $2" >>/out/expect; }
 
-# All that the kernel's tools say, into directory $1.
+# What the kernel's tools say of what moves, into directory $1.
 tools() {
     mkdir -p "$1"
     ip -s -s -d -j link >"$1/link.json"
-    ip -j addr >"$1/addr.json"
     tc -s -d -j qdisc show >"$1/qdisc.json"
     cat /proc/net/softnet_stat >"$1/softnet"
-    cat /proc/net/netstat /proc/net/snmp >"$1/netstat"
-    (cd /sys/class/net && grep -sH '' */mtu */operstate */carrier */carrier_changes */speed */duplex \
-        */device/numa_node */device/current_link_speed */device/current_link_width */bonding_slave/mii_status \
-        */statistics/* */queues/*/tx_timeout) >"$1/sysfs" || true
+    (cd /sys/class/net && grep -sH '' */mtu */operstate */carrier_changes */speed */duplex \
+        */device/numa_node */device/current_link_speed */device/current_link_width \
+        */statistics/[rt]x_bytes */statistics/rx_missed_errors */statistics/rx_nohandler) >"$1/sysfs" || true
     (cd /sys/class/infiniband 2>/dev/null && grep -sH '' */ports/*/state */ports/*/rate */ports/*/counters/* \
         */ports/*/hw_counters/*) >"$1/infiniband" || true
+    for path in /sys/class/net/*/device; do
+        [ -d "$path" ] || continue
+        device=${path%/device} device=${device##*/}
+        driver=$(readlink "$path/driver") && echo "$device/driver:${driver##*/}" >>"$1/sysfs"
+        ethtool -S "$device" >"$1/ethtool-S.$device" 2>/dev/null || true
+    done
+}
+
+# What they say of settings, which only change when the scene changes them.
+settings() {
+    mkdir -p "$1"
     for path in /sys/class/net/*; do
         device=${path##*/}
-        [ -d "$path" ] || continue
-        driver=$(readlink "$path/device/driver") && echo "$device/driver:${driver##*/}" >>"$1/sysfs"
-        tc -s -d -j class show dev "$device" >"$1/class.$device.json" 2>/dev/null || true
-        ethtool -i "$device" >"$1/ethtool-i.$device" 2>/dev/null || true
-        case $device in lo | veth* | dummy*) continue ;; esac
-        ethtool "$device" >"$1/ethtool.$device" 2>/dev/null || true
-        for option in g l S; do ethtool "-$option" "$device" >"$1/ethtool-$option.$device" 2>/dev/null || true; done
-        for option in a k; do ethtool --json "-$option" "$device" >"$1/ethtool-$option.$device.json" 2>/dev/null || true; done
-        ethtool -I --json -a "$device" >"$1/ethtool-a.$device.json" 2>/dev/null || true
+        case $device in lo | bonding_masters) continue ;; esac
+        ethtool -l "$device" >"$1/ethtool-l.$device" 2>/dev/null || true
+        [ -d "$path/device" ] || continue
+        for option in i g; do ethtool "-$option" "$device" >"$1/ethtool-$option.$device" 2>/dev/null || true; done
     done
 }

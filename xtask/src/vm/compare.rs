@@ -39,12 +39,9 @@ impl Snapshot {
         let path = dir.join("metrics");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let samples = exposition::parse(&text).with_context(|| path.display().to_string())?;
-        Ok(Self {
-            name,
-            samples,
-            before: Tools::load(&dir.join("before"))?,
-            after: Tools::load(&dir.join("after"))?,
-        })
+        let settings = dir.join("settings");
+        let before = Tools::load(&dir.join("before"), &settings)?;
+        Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)? })
     }
 
     /// A row for everything that miglink and a tool both know, and for what only one of them knows.
@@ -87,7 +84,7 @@ impl Snapshot {
     }
 
     fn overflows(&self, device: &str) -> Option<Pair> {
-        let driver = self.before.word(Source::Driver("driver"), device)?;
+        let driver = self.before.word(Source::Sysfs("driver"), device)?;
         let (_, names) = OVERFLOWS.iter().find(|(name, _)| *name == driver)?;
         let tool = |tools: &Tools| {
             names.iter().filter_map(|name| tools.number(Source::Statistic(name), device)).reduce(|a, b| a + b)
@@ -157,7 +154,7 @@ impl Snapshot {
         let info = Selector::new("miglink_link_info", &[("device", device)]);
         let sample = self.samples.iter().find(|sample| info.matches(sample));
         let miglink = sample.map(|sample| sample.label(label).to_owned()).unwrap_or_default();
-        let tool = self.before.word(source, device).filter(|word| word != "-1").unwrap_or_default();
+        let tool = self.after.word(source, device).filter(|word| word != "-1").unwrap_or_default();
         let ok = miglink == tool;
         let metric = format!("miglink_link_info, label {label}");
         Row {

@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,18 +42,14 @@ pub struct Boot<'a> {
     pub initramfs: &'a Path,
     /// The machine's NICs.
     pub nics: &'a [Nic],
-    /// Where `console.log`, `results.tar` and the monitor's socket go.
-    pub dir: &'a Path,
+    /// Where the console's lines go, with their times.
+    pub console: &'a Path,
+    /// Where the tar archive of the guest's results goes.
+    pub results: &'a Path,
+    /// Where QEMU's monitor listens.
+    pub monitor: &'a Path,
     /// After this the machine is stopped.
     pub timeout: Duration,
-}
-
-/// How a scene's script ended.
-pub struct Ended {
-    /// Its exit status, if it got that far.
-    pub status: Option<i32>,
-    /// From power on.
-    pub took: Duration,
 }
 
 /// The NICs that this QEMU can emulate, each model followed by the far end of its cable.
@@ -91,35 +87,31 @@ fn nic(name: &str, model: &str, properties: &str, hub: usize, end: usize) -> Nic
 ///
 /// # Errors
 /// When QEMU does not start or the time is over; either way no process stays.
-pub fn run(boot: &Boot, progress: &mut dyn FnMut(&str, Duration)) -> Result<Ended> {
+pub fn run(boot: &Boot, progress: &mut dyn FnMut(&str, Duration)) -> Result<()> {
     #[allow(clippy::disallowed_methods)] // a deadline for a child process
     let start = Instant::now();
-    let monitor = boot.dir.join("monitor");
-    let mut machine = Machine(command(boot, &monitor).spawn().context("starting qemu")?);
+    let mut machine = Machine(command(boot).spawn().context("starting qemu")?);
     let lines = read_lines(machine.0.stdout.take().context("qemu's console")?);
-    let mut log = File::create(boot.dir.join("console.log")).context("console.log")?;
-    let mut status = None;
+    let mut log = File::create(boot.console).context("creating the console's log")?;
     loop {
-        let left = boot.timeout.checked_sub(start.elapsed());
-        let Some(left) = left else {
-            bail!("not finished after {:?}; the machine was stopped", boot.timeout)
-        };
+        let left = boot.timeout.saturating_sub(start.elapsed());
         match lines.recv_timeout(left) {
             Ok(line) => {
-                writeln!(log, "{:8.3} {line}", start.elapsed().as_secs_f64()).context("console.log")?;
+                writeln!(log, "{:8.3} {line}", start.elapsed().as_secs_f64()).context("the console's log")?;
                 if let Some(words) = line.strip_prefix("@monitor ") {
-                    tell(&monitor, words)?;
+                    tell(boot.monitor, words)?;
                 } else if let Some(text) = line.strip_prefix("## ") {
-                    status = text.strip_prefix("exit ").and_then(|code| code.parse().ok()).or(status);
                     progress(text, start.elapsed());
                 }
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("not finished after {:?}; the machine was stopped", boot.timeout)
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     machine.0.wait().context("waiting for qemu")?;
-    Ok(Ended { status, took: start.elapsed() })
+    Ok(())
 }
 
 /// A running QEMU, which ends with this value.
@@ -133,18 +125,17 @@ impl Drop for Machine {
     }
 }
 
-fn command(boot: &Boot, monitor: &Path) -> Command {
-    let results: PathBuf = boot.dir.join("results.tar");
+fn command(boot: &Boot) -> Command {
     let mut command = Command::new(QEMU);
     command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768"]);
     command.args(["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]);
-    command.arg("-monitor").arg(format!("unix:{},server=on,wait=off", monitor.display()));
+    command.arg("-monitor").arg(format!("unix:{},server=on,wait=off", boot.monitor.display()));
     command.arg("-kernel").arg(boot.image).arg("-initrd").arg(boot.initramfs);
     command.args(["-append", "console=ttyS0 quiet panic=-1"]);
     command.args(["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=results"]);
-    command.arg("-chardev").arg(format!("file,id=results,path={}", results.display()));
+    command.arg("-chardev").arg(format!("file,id=results,path={}", boot.results.display()));
     command.args(boot.nics.iter().flat_map(|nic| &nic.arguments));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command
 }
 

@@ -1,5 +1,5 @@
 //! What the kernel's own tools said in one reading of a scene: `ip`, `tc` and `ethtool` output and sysfs files,
-//! as `tools` in `xtask/vm/lib.sh` lays them out.
+//! as `tools` and `settings` in `xtask/vm/lib.sh` lay them out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde_json::Value;
 /// One reading.
 pub struct Tools {
     dir: PathBuf,
+    settings: PathBuf,
     links: Vec<Value>,
     qdiscs: Vec<Value>,
     sysfs: String,
@@ -27,25 +28,20 @@ pub enum Source {
     RingMaximum(&'static str),
     /// `ethtool -g`: a row's current setting.
     Ring(&'static str),
-    /// `ethtool -l`: a row's maximum.
-    ChannelMaximum(&'static str),
     /// `ethtool -l`: a row's current setting.
     Channel(&'static str),
-    /// `ethtool -i`: a row.
-    Driver(&'static str),
     /// The PCI function: `bus-info` of `ethtool -i`, which knows the one above a virtio device too.
     Pci,
-    /// `ethtool --json -a`: a JSON pointer below the device.
-    Pause(&'static str),
     /// `ethtool -S`: the sum of the rows of this name, which drivers repeat for each queue.
     Statistic(&'static str),
 }
 
 impl Tools {
-    /// Loads the reading in `dir`.
-    pub fn load(dir: &Path) -> Result<Self> {
+    /// Loads the reading in `dir`, with the settings in `settings`.
+    pub fn load(dir: &Path, settings: &Path) -> Result<Self> {
         Ok(Self {
             dir: dir.to_owned(),
+            settings: settings.to_owned(),
             links: array(&read(dir, "link.json")?)?,
             qdiscs: array(&read(dir, "qdisc.json")?)?,
             sysfs: read(dir, "sysfs")?,
@@ -64,15 +60,12 @@ impl Tools {
         match source {
             Source::Ip(pointer) => text(self.link(device)?.pointer(pointer)?),
             Source::Sysfs(file) => value_of(&self.sysfs, &format!("{device}/{file}")),
-            Source::RingMaximum(row) => self.row(&format!("ethtool-g.{device}"), row, 0),
-            Source::Ring(row) => self.row(&format!("ethtool-g.{device}"), row, 1),
-            Source::ChannelMaximum(row) => self.row(&format!("ethtool-l.{device}"), row, 0),
-            Source::Channel(row) => self.row(&format!("ethtool-l.{device}"), row, 1),
-            Source::Driver(row) => self.row(&format!("ethtool-i.{device}"), row, 0),
-            Source::Pci => self.word(Source::Driver("bus-info"), device).filter(|word| word.contains(':')),
-            Source::Pause(pointer) => {
-                let pause = array(&read(&self.dir, &format!("ethtool-a.{device}.json")).ok()?).ok()?;
-                text(pause.first()?.pointer(pointer)?)
+            Source::RingMaximum(row) => self.setting(&format!("ethtool-g.{device}"), row, 0),
+            Source::Ring(row) => self.setting(&format!("ethtool-g.{device}"), row, 1),
+            Source::Channel(row) => self.setting(&format!("ethtool-l.{device}"), row, 1),
+            Source::Pci => {
+                let bus = self.setting(&format!("ethtool-i.{device}"), "bus-info", 0)?;
+                bus.contains(':').then_some(bus)
             }
             Source::Statistic(name) => self.statistic(device, name).map(|sum| sum.to_string()),
         }
@@ -89,11 +82,6 @@ impl Tools {
         self.qdiscs.iter().filter(move |qdisc| qdisc["dev"] == device)
     }
 
-    /// What `tc` says of a device's classes.
-    pub fn classes(&self, device: &str) -> Vec<Value> {
-        read(&self.dir, &format!("class.{device}.json")).and_then(|text| array(&text)).unwrap_or_default()
-    }
-
     /// The rows of `/proc/net/softnet_stat` as numbers.
     pub fn softnet(&self) -> Result<Vec<Vec<u64>>> {
         let text = read(&self.dir, "softnet")?;
@@ -107,9 +95,9 @@ impl Tools {
         self.infiniband.lines().filter_map(|line| line.split_once(':'))
     }
 
-    /// The value of the `nth` line `NAME: VALUE`; `ethtool` prints maximums first and settings after them.
-    fn row(&self, file: &str, name: &str, nth: usize) -> Option<String> {
-        let text = read(&self.dir, file).ok()?;
+    /// A setting: the value of the `nth` line `NAME: VALUE`; `ethtool` prints maximums first and settings after them.
+    fn setting(&self, file: &str, name: &str, nth: usize) -> Option<String> {
+        let text = read(&self.settings, file).ok()?;
         let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
         values.nth(nth).map(|value| value.trim().to_owned())
     }
