@@ -5,9 +5,10 @@
 pub mod contract;
 pub mod link_counters;
 pub mod links;
+pub mod qdiscs;
 pub mod transport;
 
 use contract::SourceInfo;
 
 /// All sources, in the order in which they are asked. `links` is first: the others speak of its rows.
-pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE];
+pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE, &qdiscs::SOURCE];
