@@ -144,8 +144,8 @@ pub fn bytes(payload: &[u8]) -> Option<[u64; 2]> {
     Some([field(BYTE_COLUMNS[0])?, field(BYTE_COLUMNS[1])?])
 }
 
-/// Fills a row from the payload of RTM_NEWSTATS. Kernels before 5.1 and 6.1 end before the last fields: gaps.
-fn parse(payload: &[u8], row: usize, block: &mut Block) {
+/// Fills a row of this source's block from the payload of RTM_NEWSTATS. Kernels before 5.1 and 6.1 end before the last fields: gaps.
+pub fn parse(payload: &[u8], row: usize, block: &mut Block) {
     for attribute in attributes(payload, HEADER.len()) {
         if attribute.kind == IFLA_STATS_LINK_64 {
             let (fields, _) = attribute.value.as_chunks::<8>();

@@ -14,6 +14,7 @@ pub mod link_counters;
 pub mod link_modes;
 pub mod links;
 pub mod pause;
+pub mod qdiscs;
 pub mod queue_statistics;
 pub mod rings;
 pub mod transport;
@@ -25,6 +26,7 @@ pub static SOURCES: &[&SourceInfo] = &[
     &links::SOURCE,
     &link_counters::SOURCE,
     &link_bursts::SOURCE,
+    &qdiscs::SOURCE,
     &pause::SOURCE,
     &queue_statistics::SOURCE,
     &channels::SOURCE,

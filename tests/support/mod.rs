@@ -134,36 +134,43 @@ pub fn connect(name: &str, peer: &Peer) {
     run(&format!("ip neigh replace 10.77.0.2 lladdr {address} dev {name} nud permanent"));
 }
 
-/// Sends UDP datagrams to the peer's 10.77.0.2 until it is dropped.
-pub struct Traffic {
+/// Something that is done again and again beside the test, until this is dropped.
+pub struct Beside {
     stop: Arc<AtomicBool>,
-    sender: Option<std::thread::JoinHandle<()>>,
+    worker: Option<std::thread::JoinHandle<()>>,
 }
 
-impl Traffic {
-    /// Datagrams of 1,000 bytes, ten every millisecond or so.
-    pub fn start() -> Self {
+impl Beside {
+    /// Does it.
+    pub fn repeat(mut what: impl FnMut() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let sender = std::thread::spawn(move || {
-            let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        let worker = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                for _ in 0..10 {
-                    // A full queue is what some tests want; it is no failure of theirs.
-                    socket.send_to(&[0; 1000], "10.77.0.2:9").ok();
-                }
-                std::thread::sleep(Duration::from_millis(1));
+                what();
             }
         });
-        Self { stop, sender: Some(sender) }
+        Self { stop, worker: Some(worker) }
+    }
+
+    /// Sends UDP datagrams of 1,000 bytes to the peer's 10.77.0.2, ten every millisecond or so.
+    pub fn traffic() -> Self {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        Self::repeat(move || {
+            for _ in 0..10 {
+                // A full queue is what some tests want; it is no failure of theirs.
+                socket.send_to(&[0; 1000], "10.77.0.2:9").ok();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        })
     }
 }
 
-impl Drop for Traffic {
+impl Drop for Beside {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(sender) = self.sender.take() {
-            sender.join().ok();
+        if let Some(worker) = self.worker.take() {
+            worker.join().ok();
         }
     }
 }
@@ -206,6 +213,15 @@ impl Reader {
             self.links = Arc::new(links);
         }
         Ok(reading)
+    }
+
+    /// Waits until the kernel's own delayed work (carrier, operstate, duplicate address detection) has come to rest.
+    pub fn settle(&mut self) {
+        let mut still = 0;
+        while still < 12 {
+            std::thread::sleep(Duration::from_millis(250));
+            still = if self.try_tick().expect("links").unchanged { still + 1 } else { 0 };
+        }
     }
 
     /// What other sources are given now.
