@@ -15,32 +15,46 @@ use std::sync::Arc;
 
 fn main() {
     let is_measured = std::env::args().any(|argument| argument == "--bench");
-    let (rows, rounds) = if is_measured { (10_000, 21) } else { (50, 1) };
-    for (title, name) in [("tap00000 ...", sequential as fn(u32) -> String), ("tap3f9c21b7-4 ...", hashed)] {
-        println!("{title}: {rows} rows x {COLUMNS} columns");
-        measure(rows, rounds, name);
+    let rounds = if is_measured { 21 } else { 1 };
+    for (rows, title, labels) in BODIES {
+        let rows = if is_measured { rows } else { rows.min(50) };
+        println!("{rows} rows x {COLUMNS} columns, {title}");
+        measure(rows, rounds, labels);
     }
 }
 
 const COLUMNS: usize = 40;
 
-fn sequential(row: u32) -> String {
-    if row % 2 == 0 {
-        format!("tap{:08}", row / 2)
-    } else {
-        format!("va{:05}", row / 2)
-    }
+/// The labels of a row.
+type Labels = fn(u32) -> Vec<(&'static str, String)>;
+
+const BODIES: [(usize, &str, Labels); 4] = [
+    (10_000, "devices tap00000000 and va00000", numbered),
+    (10_000, "devices tap3f9c21b7-4", hashed),
+    (10_000, "qdiscs {device,kind,handle}", qdiscs),
+    (10, "devices tap00000000 and va00000", numbered),
+];
+
+fn numbered(row: u32) -> Vec<(&'static str, String)> {
+    let number = row / 2;
+    vec![("device", if row.is_multiple_of(2) { format!("tap{number:08}") } else { format!("va{number:05}") })]
 }
 
-fn hashed(row: u32) -> String {
-    format!("tap{:08x}-{}", row.wrapping_mul(2_654_435_761), row % 10)
+fn hashed(row: u32) -> Vec<(&'static str, String)> {
+    vec![("device", format!("tap{:08x}-{}", row.wrapping_mul(2_654_435_761), row % 10))]
+}
+
+fn qdiscs(row: u32) -> Vec<(&'static str, String)> {
+    let mut labels = numbered(row);
+    labels.extend([("kind", "fq_codel".to_owned()), ("handle", format!("{:x}:", 0x8001 + row))]);
+    labels
 }
 
 /// A candidate: gives the length of what it made.
 type Candidate<'a> = (&'static str, Box<dyn FnMut(&Body) -> usize + 'a>);
 
-fn measure(rows: usize, rounds: usize, name: fn(u32) -> String) {
-    let mut body = Body::new(rows, name);
+fn measure(rows: usize, rounds: usize, labels: Labels) {
+    let mut body = Body::new(rows, labels);
     let text = collect(&body, Plain::default());
     let mut copy = vec![0; text.len()];
     let mut candidates: Vec<Candidate> = vec![
@@ -110,12 +124,15 @@ struct Body {
 }
 
 impl Body {
-    fn new(rows: usize, name: fn(u32) -> String) -> Self {
-        let mut devices: Vec<_> = (0..rows as u32).map(name).collect();
-        devices.sort();
+    fn new(rows: usize, labels: Labels) -> Self {
+        let mut rows_labels: Vec<_> = (0..rows as u32).map(labels).collect();
+        rows_labels.sort();
         let mut list = SubjectsBuilder::default();
-        for (key, device) in devices.iter().enumerate() {
-            list.row(key as u64).label("device", device);
+        for (key, labels) in rows_labels.iter().enumerate() {
+            list.row(key as u64);
+            for (name, value) in labels {
+                list.label(name, value);
+            }
         }
         let metrics: Vec<_> = (0..COLUMNS)
             .map(|column| format!("miglink_link_{}_{}_total", KINDS[column % 8], column / 8))

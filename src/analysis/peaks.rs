@@ -6,10 +6,54 @@
 use super::interval;
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::frame::Monotonic;
+use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::subject::{Key, Subjects};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The source that peaks are counted to in `collect[]`.
+pub const SOURCE: &str = "peaks";
+
+/// The highest receive rates of the last minute.
+pub static RECEIVE_PEAK: Metric = Metric::gauge(
+    "link_receive_peak_bytes_per_second",
+    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
+    Unit::BytesPerSecond,
+)
+.float();
+/// The highest transmit rates of the last minute.
+pub static TRANSMIT_PEAK: Metric = Metric::gauge(
+    "link_transmit_peak_bytes_per_second",
+    "Highest rate of the last 60 to 70 seconds, averaged over the window; 100ms for physical links only.",
+    Unit::BytesPerSecond,
+)
+.float();
+
+/// The columns of the peaks.
+pub static COLUMNS: [Column; 4] = [
+    Column::labelled(&RECEIVE_PEAK, "window", "1s"),
+    Column::labelled(&RECEIVE_PEAK, "window", "100ms"),
+    Column::labelled(&TRANSMIT_PEAK, "window", "1s"),
+    Column::labelled(&TRANSMIT_PEAK, "window", "100ms"),
+];
+
+/// The peaks of all links over a second, and of the followed wires over 100 ms, as a table.
+pub fn block(seconds: &Peaks<2>, bursts: &Peaks<2>) -> Option<Block> {
+    let before = seconds.before.as_ref()?;
+    let mut block = Block::new(SOURCE, before.read_at, &COLUMNS, Arc::clone(&before.subjects));
+    for row in 0..block.subjects.exported() {
+        block.set(0, row, seconds.peak(0, row));
+        block.set(2, row, seconds.peak(1, row));
+    }
+    let wires = bursts.before.iter().flat_map(|before| before.subjects.keys()).enumerate();
+    for (row, key) in wires {
+        if let Some(at) = block.subjects.row_of(*key) {
+            block.set(1, at, bursts.peak(0, row));
+            block.set(3, at, bursts.peak(1, row));
+        }
+    }
+    Some(block)
+}
 
 const PARTS: usize = 7;
 const PART_SECONDS: u64 = 10;
@@ -92,16 +136,6 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
             return Cell::gap(Gap::New);
         }
         Cell::float(f64::from(highest))
-    }
-
-    /// The rows that are watched.
-    pub fn subjects(&self) -> Option<&Arc<Subjects>> {
-        self.before.as_ref().map(|block| &block.subjects)
-    }
-
-    /// When the newest reading was taken.
-    pub fn read_at(&self) -> Option<Monotonic> {
-        self.before.as_ref().map(|block| block.read_at)
     }
 }
 

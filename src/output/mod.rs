@@ -8,3 +8,4 @@ mod line;
 pub mod negotiation;
 pub mod page;
 pub mod sink;
+pub mod units;

@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 /// How long a frame waits for its readings.
 const GRACE: Duration = Duration::from_millis(250);
+/// Time between two readings of the wires.
+const FAST: Duration = Duration::from_millis(100);
 /// How many of a source's problems go to the log at once.
 const SAID: usize = 5;
 
@@ -62,8 +64,8 @@ impl Agent {
             Lane::new("attributes", clock, messages.clone())?,
         ];
         let state = State::new(sources, settings.selection, interval);
-        let mut ticker =
-            Ticker { state, lanes, clock, roots: Arc::new(roots), interval, publish, tick: Tick::default() };
+        let (roots, tick, next_fast) = (Arc::new(roots), Tick::default(), Monotonic::default());
+        let mut ticker = Ticker { state, lanes, clock, roots, interval, publish, tick, next_fast };
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }
@@ -109,6 +111,7 @@ struct Ticker {
     interval: Duration,
     publish: watch::Sender<Arc<Published>>,
     tick: Tick,
+    next_fast: Monotonic,
 }
 
 impl Ticker {
@@ -128,7 +131,11 @@ impl Ticker {
 
     fn next_wake(&self) -> Monotonic {
         let wait = if self.tick.step == Step::Idle { self.interval } else { GRACE };
-        Monotonic(self.tick.began.0 + wait)
+        let next = Monotonic(self.tick.began.0 + wait);
+        if self.state.has_wires {
+            return next.min(self.next_fast);
+        }
+        next
     }
 
     /// Takes the tick as far as it can go now.
@@ -137,18 +144,23 @@ impl Ticker {
         let late = now.since(self.tick.began) >= GRACE;
         if self.tick.step == Step::Links && (late || !self.is_away(|info| std::ptr::eq(info, &links::SOURCE)))
         {
-            self.send_due(now, |info| !std::ptr::eq(info, &links::SOURCE));
+            self.send_due(now, |info| !std::ptr::eq(info, &links::SOURCE) && info.pace != Pace::Fast);
             self.tick.step = Step::Sources;
         }
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
         let first = self.publish.borrow().now.wall_ns == 0;
-        if self.tick.step == Step::Sources && (late || !self.is_away(|info| first || info.pace == Pace::Tick))
+        if self.tick.step == Step::Sources
+            && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
         {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());
             let before = Some(Arc::clone(&self.publish.borrow().now)).filter(|frame| frame.wall_ns > 0);
             self.publish.send_replace(Arc::new(Published { now: Arc::new(frame), before }));
+        }
+        if now >= self.next_fast && self.state.has_wires {
+            self.send_due(now, |info| info.pace == Pace::Fast);
+            self.next_fast = Monotonic(now.0 + FAST);
         }
         if self.tick.step == Step::Idle && now.since(self.tick.began) >= self.interval {
             self.begin_tick(now);

@@ -31,11 +31,11 @@ impl Plan {
     /// Whether it is due now, when the links are of this generation.
     pub fn is_due(&self, now: Monotonic, generation: u64) -> bool {
         let Some(last) = self.last else { return true };
-        if self.failures > 0 && self.pace != Pace::Tick {
+        if self.failures > 0 && matches!(self.pace, Pace::Change(_)) {
             return now.since(last) >= self.retry();
         }
         match self.pace {
-            Pace::Tick => true,
+            Pace::Fast | Pace::Tick => true,
             Pace::Change(_) if self.generation != generation => now.since(last) >= self.took * ON_CHANGE,
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
             Pace::Change(every) => now.since(last) + SLACK >= every.max(self.took * THOUSANDTH),
@@ -64,7 +64,7 @@ impl Plan {
     /// How long a block of this source stays good: three readings missed.
     pub fn is_fresh(&self, read_at: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
-            Pace::Tick => tick,
+            Pace::Fast | Pace::Tick => tick,
             Pace::Change(every) => every.max(self.took * THOUSANDTH),
         };
         now.since(read_at) <= expected * 3 + deadline

@@ -1,7 +1,7 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
 use super::schedule::Plan;
-use crate::analysis::peaks::Peaks;
+use crate::analysis::peaks::{self, Peaks};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
@@ -10,7 +10,7 @@ use crate::sample::link::Links;
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
-use crate::source::link_counters;
+use crate::source::{link_bursts, link_counters};
 use crate::topology::description::{self, Facts};
 use crate::topology::roles::{self, Selection};
 use std::sync::Arc;
@@ -32,34 +32,14 @@ pub static TIMESTAMP: Metric = Metric::gauge(
 .float();
 /// What runs here.
 pub static BUILD: Metric = Metric::info("build_info", "The version that runs here.");
-/// The highest rates of the last minute.
-pub static RECEIVE_PEAK: Metric = Metric::gauge(
-    "link_receive_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window.",
-    Unit::BytesPerSecond,
-)
-.float();
-/// The highest rates of the last minute.
-pub static TRANSMIT_PEAK: Metric = Metric::gauge(
-    "link_transmit_peak_bytes_per_second",
-    "Highest rate of the last 60 to 70 seconds, averaged over the window.",
-    Unit::BytesPerSecond,
-)
-.float();
-
 /// Self-description's source name in `collect[]`.
 pub const SELF: &str = "self";
-/// The peaks' source name in `collect[]`.
-pub const PEAKS: &str = "peaks";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
 static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
-static PEAK_COLUMNS: [Column; 2] =
-    [Column::labelled(&RECEIVE_PEAK, "window", "1s"), Column::labelled(&TRANSMIT_PEAK, "window", "1s")];
-
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &PEAK_COLUMNS];
+pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &peaks::COLUMNS];
 
 /// One source and what is remembered of it.
 pub struct Slot {
@@ -136,9 +116,12 @@ pub struct State {
     pub slots: Vec<Slot>,
     /// The links as last told, with roles.
     pub links: Arc<Links>,
+    /// Whether there are links whose bursts are followed.
+    pub has_wires: bool,
     selection: Selection,
     tick: Duration,
     peaks: Peaks<2>,
+    bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
     link_continuity: Continuity,
     described: Option<(u64, Facts)>,
@@ -156,9 +139,11 @@ impl State {
         Self {
             slots: sources.iter().map(|info| Slot::new(info)).collect(),
             links: Arc::default(),
+            has_wires: false,
             selection,
             tick,
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
+            bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
             link_continuity: Continuity::default(),
             described: None,
@@ -182,10 +167,12 @@ impl State {
             Ok(mut reading) => {
                 let links = reading.links.take();
                 slot.take(reading);
-                if let Some(block) =
-                    slot.blocks.first().filter(|block| block.source == link_counters::SOURCE.name)
-                {
-                    self.peaks.note(block);
+                if let Some(block) = slot.blocks.first() {
+                    match block.source {
+                        source if source == link_counters::SOURCE.name => self.peaks.note(block),
+                        source if source == link_bursts::SOURCE.name => self.bursts.note(block),
+                        _ => {}
+                    }
                 }
                 if let Some(list) = links {
                     self.set_links(list);
@@ -198,6 +185,7 @@ impl State {
     fn set_links(&mut self, mut list: Vec<crate::sample::link::Link>) {
         roles::assign(&mut list, &self.selection);
         self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
+        self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
     }
 
     /// Puts the newest fresh blocks together.
@@ -210,7 +198,7 @@ impl State {
             let fresh = |at| slot.plan.is_fresh(at, now, self.tick, slot.info.deadline);
             blocks.extend(slot.blocks.iter().filter(|block| fresh(block.read_at)).cloned());
         }
-        blocks.extend(self.peaks_block().map(Arc::new));
+        blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, reports }
     }
@@ -244,15 +232,6 @@ impl State {
             block.set_row(row, [Cell::integer(success), Cell::float(took)]);
         }
         block
-    }
-
-    fn peaks_block(&self) -> Option<Block> {
-        let subjects = self.peaks.subjects()?;
-        let mut block = Block::new(PEAKS, self.peaks.read_at()?, &PEAK_COLUMNS, Arc::clone(subjects));
-        for row in 0..subjects.exported() {
-            block.set_row(row, [self.peaks.peak(0, row), self.peaks.peak(1, row)]);
-        }
-        Some(block)
     }
 }
 

@@ -86,7 +86,7 @@ impl Alphabet {
     }
 
     /// Begins the only block of a stream. The lengths of the codes are told by codes of four bits each, without
-    /// run lengths: 60 bytes more than the least, once for each body.
+    /// run lengths: a few dozen bytes more than the least, once for each body.
     pub(super) fn write_head(&self, out: &mut BitWriter) {
         const LENGTH_SYMBOLS_IN_ORDER: [u32; 19] =
             [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];

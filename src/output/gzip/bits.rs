@@ -31,11 +31,6 @@ impl Code {
         (self.0 >> LENGTH_AT) as u32
     }
 
-    #[inline]
-    pub(super) const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
     /// Both codes as one, `self` first. Together they must not be longer than `MAX`.
     pub(super) const fn then(self, next: Self) -> Self {
         Self::new(self.bits() | next.bits() << self.len(), self.len() + next.len())

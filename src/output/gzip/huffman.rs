@@ -16,7 +16,9 @@ pub(super) fn lengths(weights: &[u32]) -> Vec<u8> {
         if lengths.iter().all(|length| *length <= MAX_LENGTH) {
             return lengths;
         }
-        weights.iter_mut().for_each(|weight| *weight = weight.div_ceil(2));
+        for weight in &mut weights {
+            *weight = weight.div_ceil(2);
+        }
     }
 }
 

@@ -7,9 +7,15 @@ use super::alphabet::{Alphabet, MAX_MATCH};
 use super::bits::BitWriter;
 
 /// Below this a match is not shorter than its literals.
-const MIN_WORTH: usize = 5;
+pub(super) const MIN_WORTH: usize = 5;
 const TABLE_BITS: u32 = 12;
 const KEY: usize = 4;
+
+/// A match, and how far back it is.
+struct Found {
+    distance: usize,
+    length: usize,
+}
 
 /// Where four bytes were seen last. An entry may be out of date: what stands there is compared before it is used.
 #[derive(Debug)]
@@ -28,31 +34,30 @@ impl Matcher {
     pub(super) fn encode(&mut self, text: &[u8], start: usize, alphabet: &Alphabet, out: &mut BitWriter) {
         let mut at = start;
         while at < text.len() {
-            let length = match self.find(text, at) {
-                Some((distance, length)) => {
-                    out.put(alphabet.length(length));
-                    out.put(alphabet.distance(distance));
-                    length
-                }
-                None => {
-                    out.put(alphabet.literal(text[at]));
-                    1
-                }
-            };
+            let mut length = 1;
+            if let Some(found) = self.find(text, at) {
+                length = found.length;
+                out.put(alphabet.length(length));
+                out.put(alphabet.distance(found.distance));
+            } else {
+                out.put(alphabet.literal(text[at]));
+            }
             out.flush();
-            (at + 1..at + length).for_each(|skipped| _ = self.enter(text, skipped));
+            for skipped in at + 1..at + length {
+                self.enter(text, skipped);
+            }
             at += length;
         }
     }
 
-    /// An earlier occurrence of what stands at `at`: its distance and length.
-    fn find(&mut self, text: &[u8], at: usize) -> Option<(usize, usize)> {
+    /// An earlier occurrence of what stands at `at`.
+    fn find(&mut self, text: &[u8], at: usize) -> Option<Found> {
         let candidate = self.enter(text, at)?;
         if candidate >= at {
             return None;
         }
         let length = common_prefix(&text[candidate..], &text[at..]).min(MAX_MATCH);
-        (length >= MIN_WORTH).then_some((at - candidate, length))
+        (length >= MIN_WORTH).then_some(Found { distance: at - candidate, length })
     }
 
     /// Notes where these four bytes are, and gives where they may have been before.

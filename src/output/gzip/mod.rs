@@ -28,7 +28,7 @@ mod stream;
 use super::line::{Lines, Value};
 use super::sink::Sink;
 use crate::sample::subject::Subjects;
-use shape::{Common, Shapes};
+use shape::{divide, Common, Part, Piece, Shapes};
 use std::sync::Arc;
 use stream::Stream;
 
@@ -54,6 +54,26 @@ struct Before {
     row: usize,
     /// Of the whole line with its line feed.
     length: usize,
+}
+
+/// How far back the line before has the same text.
+#[derive(Debug, Clone, Copy)]
+struct Distances {
+    /// Counted from the labels' beginning.
+    start: usize,
+    /// Counted from their end.
+    end: usize,
+}
+
+impl Distances {
+    #[inline]
+    fn from(self, from_end: bool) -> usize {
+        if from_end {
+            self.end
+        } else {
+            self.start
+        }
+    }
 }
 
 impl Default for Gzip {
@@ -124,15 +144,15 @@ impl Gzip {
         self.stream.make_room(head + VALUE_ROOM);
         let start = self.stream.recent.len();
         self.lines.append(row, &self.value, &mut self.stream.recent);
+        let distances = Distances { start: before.length, end: head + length_before };
         let suffix = if row == before.row + 1 {
-            self.put_labels(row, start, before.length)
+            self.put_labels(row, start, distances)
         } else {
-            self.put_distant_labels(row, start, before)
+            self.put_distant_labels(row, start, before.row, distances)
         };
         let suffix = suffix + self.lines.tail().len();
         let end = start + head;
-        // The same bytes as in the line before, counted from the end of its labels.
-        self.stream.repeat(end - suffix, head + length_before, suffix);
+        self.stream.repeat(end - suffix, distances.end, suffix);
         let length = head + self.value.len();
         if same {
             self.stream.repeat(end, length, self.value.len());
@@ -151,29 +171,38 @@ impl Gzip {
 
     /// Name and labels of the row after the one before, but for the end that both have; gives that end's length.
     #[inline]
-    fn put_labels(&mut self, row: usize, start: usize, distance: usize) -> usize {
-        let (Common { prefix, suffix }, codes) = self.shapes.of(row);
+    fn put_labels(&mut self, row: usize, start: usize, distances: Distances) -> usize {
+        let (Common { prefix, suffix }, pieces) = self.shapes.of(row);
         let prefix = self.lines.prefix().len() + prefix;
-        self.stream.repeat(start, distance, prefix);
-        if !codes.is_empty() {
+        self.stream.repeat(start, distances.start, prefix);
+        if !pieces.is_empty() {
             self.stream.end_repeat(start + prefix);
-            self.stream.codes(codes);
+        }
+        for piece in pieces {
+            match *piece {
+                Piece::Literals(code) => self.stream.code(code),
+                Piece::Again { length, from_end } => {
+                    self.stream.put_match(distances.from(from_end), usize::from(length));
+                }
+            }
         }
         suffix
     }
 
-    /// The same for any other row: some rows between have no value.
-    fn put_distant_labels(&mut self, row: usize, start: usize, before: Before) -> usize {
-        let labels = self.lines.labels(row);
-        let Common { prefix, suffix } = Common::of(self.lines.labels(before.row), labels);
-        let name = self.lines.prefix().len();
-        self.stream.repeat(start, before.length, name + prefix);
-        let (from, to) = (start + name + prefix, start + name + labels.len() - suffix);
-        if from < to {
-            self.stream.end_repeat(from);
-            self.stream.literals(from, to);
+    /// The same for any other row: those between have no value.
+    fn put_distant_labels(&mut self, row: usize, start: usize, before: usize, distances: Distances) -> usize {
+        let (before, now) = (self.lines.labels(before), self.lines.labels(row));
+        let common = Common::of(before, now);
+        let labels = start + self.lines.prefix().len();
+        self.stream.repeat(start, distances.start, labels + common.prefix - start);
+        if common.prefix + common.suffix < now.len() {
+            self.stream.end_repeat(labels + common.prefix);
         }
-        suffix
+        divide(before, now, common, |part| match part {
+            Part::New(bytes) => self.stream.literals(labels + bytes.start, labels + bytes.end),
+            Part::Again { length, from_end } => self.stream.put_match(distances.from(from_end), length),
+        });
+        common.suffix
     }
 
     /// A line without a line of its kind before it, or a very long one.

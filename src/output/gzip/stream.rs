@@ -95,9 +95,7 @@ impl Stream {
         let Repeat { distance, length } = self.repeat;
         self.repeat.length = 0;
         if (MIN_MATCH..=MAX_MATCH).contains(&length) {
-            self.out.put(self.alphabet.length(length));
-            self.out.put(self.alphabet.distance(distance));
-            self.out.flush();
+            self.put_match(distance, length);
         } else if length > 0 {
             self.put_odd_repeat(end, distance, length);
         }
@@ -110,9 +108,7 @@ impl Stream {
         let mut rest = length;
         while rest >= MIN_MATCH {
             let part = if rest > MAX_MATCH { MAX_MATCH.min(rest - MIN_MATCH) } else { rest };
-            self.out.put(self.alphabet.length(part));
-            self.out.put(self.alphabet.distance(distance));
-            self.out.flush();
+            self.put_match(distance, part);
             rest -= part;
         }
         for at in end - rest..end {
@@ -121,13 +117,19 @@ impl Stream {
         }
     }
 
-    /// Codes of text that the caller has put into `recent`.
+    /// One match, with no repeat under way.
     #[inline]
-    pub(super) fn codes(&mut self, codes: &[Code]) {
-        for code in codes {
-            self.out.put(*code);
-            self.out.flush();
-        }
+    pub(super) fn put_match(&mut self, distance: usize, length: usize) {
+        self.out.put(self.alphabet.length(length));
+        self.out.put(self.alphabet.distance(distance));
+        self.out.flush();
+    }
+
+    /// The code of text that the caller has put into `recent`, with no repeat under way.
+    #[inline]
+    pub(super) fn code(&mut self, code: Code) {
+        self.out.put(code);
+        self.out.flush();
     }
 
     /// Literals for a piece of `recent`.

@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Write the figures here too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure this miglink instead of building it
+    #[arg(long, value_name = "BINARY")]
+    miglink: Option<PathBuf>,
     /// Leave node_exporter out, which takes most of the time
     #[arg(long)]
     skip_node_exporter: bool,
@@ -40,7 +43,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if Command::new("ip").arg("-Version").output().is_err() {
         apt::ensure(&["iproute2"])?;
     }
-    let programs = Programs::build()?;
+    let mut programs = Programs::build()?;
+    if let Some(binary) = &arguments.miglink {
+        programs.miglink.clone_from(binary);
+    }
     let node_exporter = match &arguments.node_exporter {
         Some(binary) => Some(binary.clone()),
         None if arguments.skip_node_exporter => None,

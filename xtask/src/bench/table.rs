@@ -146,3 +146,15 @@ fn three_digits(figure: f64) -> String {
 fn both_sizes(counters: &Dump, qdiscs: &Dump) -> String {
     format!("{}, {}", counters.messages + qdiscs.messages, (counters.bytes + qdiscs.bytes) / 1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ratio, three_digits};
+
+    #[test]
+    fn figures_have_three_digits() {
+        let figures = [0.1234, 2.0, 33.33, 4_567.8].map(three_digits);
+        assert_eq!(figures, ["0.123", "2.00", "33.3", "4568"]);
+        assert_eq!((ratio(1.0, 4.0).as_deref(), ratio(1.0, 0.0)), (Some("0.250"), None));
+    }
+}
