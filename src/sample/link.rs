@@ -203,7 +203,10 @@ mod tests {
         assert!(Arc::ptr_eq(first.subjects(), second.subjects()));
         let port = Links::new(3, vec![link(1, 3, "eth0", true), link(9, 4, "tap0", false)], Some(&second));
         assert!(!Arc::ptr_eq(second.subjects(), port.subjects()));
-        assert!(Arc::ptr_eq(second.exported_subjects(), port.exported_subjects()), "a port changes nothing here");
+        assert!(
+            Arc::ptr_eq(second.exported_subjects(), port.exported_subjects()),
+            "a port changes nothing here"
+        );
         let renamed = Links::new(3, vec![link(2, 3, "lan0", true)], Some(&second));
         assert!(!Arc::ptr_eq(second.subjects(), renamed.subjects()));
     }

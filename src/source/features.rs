@@ -24,7 +24,8 @@ pub static SOURCE: SourceInfo = SourceInfo {
 };
 
 /// Whether an offload is on.
-pub static FEATURE: Metric = Metric::gauge("link_feature", "1 if the offload is active on this link.", Unit::None);
+pub static FEATURE: Metric =
+    Metric::gauge("link_feature", "1 if the offload is active on this link.", Unit::None);
 
 static COLUMNS: [Column; 8] = [
     Column::labelled(&FEATURE, "feature", "tx-tcp-segmentation"),
@@ -72,10 +73,8 @@ impl Source for Features {
 fn bits_of(names: &[String]) -> Bits {
     std::array::from_fn(|column| {
         let wanted = COLUMNS[column].label.map_or("", |(_, value)| value);
-        let is_it = |name: &str| match wanted == TX_CHECKSUMMING.0 {
-            true => name.starts_with(TX_CHECKSUMMING.1),
-            false => name == wanted,
-        };
+        let is_group = wanted == TX_CHECKSUMMING.0;
+        let is_it = |name: &str| name == wanted || is_group && name.starts_with(TX_CHECKSUMMING.1);
         (0..).zip(names).filter(|(_, name)| is_it(name)).map(|(bit, _)| bit).collect()
     })
 }
@@ -85,11 +84,8 @@ fn parse(payload: &[u8], bits: &Bits, row: usize, block: &mut Block) {
     let Some(active) = contents(payload).find(|attribute| attribute.kind == FEATURES_ACTIVE) else { return };
     let active = Bitset::of(&active);
     for (column, bits) in bits.iter().enumerate() {
-        let cell = match bits.is_empty() {
-            true => Cell::gap(Gap::Unsupported),
-            false => Cell::integer(u64::from(bits.iter().any(|bit| active.has(*bit)))),
-        };
-        block.set(column, row, cell);
+        let is_active = (!bits.is_empty()).then(|| bits.iter().any(|bit| active.has(*bit)));
+        block.set(column, row, Cell::integer_or(is_active.map(u64::from), Gap::Unsupported));
     }
 }
 
@@ -123,9 +119,10 @@ mod tests {
     fn what_a_kernel_does_not_know_is_a_gap() {
         let bits = bits_of(&["rx-gro".into(), "tx-checksum-ipv4".into(), "rx-lro".into()]);
         let cells = integers(&COLUMNS, |row, block| parse(VETH, &bits, row, block));
-        assert_eq!(cells.iter().map(Option::is_some).collect::<Vec<_>>(), [
-            false, false, true, true, true, false, false, false
-        ]);
+        assert_eq!(
+            cells.iter().map(Option::is_some).collect::<Vec<_>>(),
+            [false, false, true, true, true, false, false, false]
+        );
     }
 
     proptest! {

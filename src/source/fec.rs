@@ -63,11 +63,12 @@ impl Source for Fec {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let exported = context.links.exported();
         let mut facts = Vec::new();
-        let table = self.ethtool.table(SOURCE.name, &COLUMNS, Command::Fec, context, |payload, row, block| {
-            if let Some(mode) = parse(payload, row, block) {
-                facts.push(Fact { key: exported[row].key, label: "fec", value: mode.into() });
-            }
-        })?;
+        let table =
+            self.ethtool.table(SOURCE.name, &COLUMNS, Command::Fec, context, |payload, row, block| {
+                if let Some(mode) = parse(payload, row, block) {
+                    facts.push(Fact { key: exported[row].key, label: "fec", value: mode.into() });
+                }
+            })?;
         Ok(Reading { facts, ..table })
     }
 }
@@ -132,7 +133,11 @@ mod tests {
         let cells = row(&COLUMNS, |row, block| mode = parse(&payload, row, block));
         assert_eq!(mode, Some("rs"));
         assert_eq!((cells[0].as_integer(), cells[1].as_integer()), (Some(30), Some(4)));
-        assert_eq!(cells[2].reason(), Some(Gap::Unsupported), "an empty array is a count that the driver has not");
+        assert_eq!(
+            cells[2].reason(),
+            Some(Gap::Unsupported),
+            "an empty array is a count that the driver has not"
+        );
     }
 
     #[test]

@@ -116,10 +116,15 @@ impl Source for LinkModes {
         let mut add = |row: usize, label, value: Option<&str>| {
             facts.extend(value.map(|value| Fact { key: exported[row].key, label, value: value.into() }));
         };
-        let mut reading =
-            self.ethtool.table(SOURCE.name, &COLUMNS, Command::LinkModes, context, |payload, row, block| {
+        let mut reading = self.ethtool.table(
+            SOURCE.name,
+            &COLUMNS,
+            Command::LinkModes,
+            context,
+            |payload, row, block| {
                 add(row, "duplex", parse(payload, row, block));
-            })?;
+            },
+        )?;
         let is_wanted = |link: &Link| link.admin_up && link.carrier == Some(false);
         let problems =
             self.ethtool.ask_each(Command::LinkState, &context.links, is_wanted, |row, answer| {

@@ -5,6 +5,7 @@
 pub mod channels;
 pub mod coalescing;
 pub mod contract;
+pub mod driver_statistics;
 pub mod driver_table;
 pub mod ethernet_statistics;
 pub mod features;
@@ -23,6 +24,7 @@ use contract::SourceInfo;
 pub static SOURCES: &[&SourceInfo] = &[
     &links::SOURCE,
     &link_counters::SOURCE,
+    &driver_statistics::SOURCE,
     &pause::SOURCE,
     &queue_statistics::SOURCE,
     &channels::SOURCE,

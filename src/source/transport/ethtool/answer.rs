@@ -82,8 +82,8 @@ pub fn strings(payload: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{strings, Bitset, BITSET_MASK, BITSET_VALUE, STRINGSET_STRINGS, STRSET_STRINGSETS};
-    use crate::source::transport::genetlink::contents;
     use crate::source::transport::ethtool::testing::reply;
+    use crate::source::transport::genetlink::contents;
     use crate::source::transport::message::Request;
     use proptest::prelude::{any, prop_assert, proptest};
 
