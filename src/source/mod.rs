@@ -5,6 +5,7 @@
 pub mod channels;
 pub mod coalescing;
 pub mod contract;
+pub mod driver_statistics;
 pub mod driver_table;
 pub mod ethernet_statistics;
 pub mod features;
@@ -27,6 +28,7 @@ pub static SOURCES: &[&SourceInfo] = &[
     &link_counters::SOURCE,
     &link_bursts::SOURCE,
     &qdiscs::SOURCE,
+    &driver_statistics::SOURCE,
     &pause::SOURCE,
     &queue_statistics::SOURCE,
     &channels::SOURCE,
