@@ -3,11 +3,17 @@
 //! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
 
 pub mod contract;
+pub mod cpus;
+#[cfg(test)]
+mod fixture;
+pub mod line_error;
 pub mod link_counters;
 pub mod links;
+pub mod rows;
+pub mod softnet;
 pub mod transport;
 
 use contract::SourceInfo;
 
 /// All sources, in the order in which they are asked. `links` is first: the others speak of its rows.
-pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE];
+pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE, &softnet::SOURCE];
