@@ -188,7 +188,7 @@ fn parse_line(line: &str) -> Result<Line, String> {
 #[cfg(test)]
 mod tests {
     use super::{parse, SOURCE};
-    use crate::sample::cell::Gap;
+    use crate::sample::cell::{Cell, Gap};
     use crate::source::contract::{Reading, SourceError};
     use crate::source::fixture::{
         captured_proc, context, escaped, golden, lines, mutated, text, value_of, Tree,
@@ -268,7 +268,7 @@ mod tests {
             for (line, fields) in lines.iter().zip(&cpus) {
                 prop_assert_eq!(line.cpu, Some(fields[12]));
                 let expected = [0, 1, 2, 9, 10, 11].map(|at| Some(u64::from(fields[at])));
-                prop_assert_eq!(line.cells.map(|cell| cell.as_integer()), expected);
+                prop_assert_eq!(line.cells.map(Cell::as_integer), expected);
             }
         }
 
