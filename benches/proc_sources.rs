@@ -1,5 +1,6 @@
 //! What one reading of each source of /proc and /sys costs on this host, in microseconds: `cargo bench --bench
-//! proc_sources`. The same for /proc/interrupts and softnet_stat as 256 CPUs would make them, from built trees.
+//! proc_sources`. Then for 256 CPUs and for RDMA, from built trees: ordinary files, so without what the kernel needs
+//! to write them.
 
 // A bench has to read the clock.
 #![allow(clippy::disallowed_methods, reason = "measures time")]
@@ -19,6 +20,29 @@ const CPUS: usize = 256;
 const INTERRUPTS: usize = 64;
 /// All interrupts of a large host: those of other NICs, disks and the like.
 const TABLE_LINES: usize = 1500;
+/// As mlx5 has them; the files that no metric takes cost nothing.
+const RDMA_COUNTERS: [&str; 20] = [
+    "counters/port_rcv_data",
+    "counters/port_xmit_data",
+    "counters/port_rcv_packets",
+    "counters/port_xmit_packets",
+    "counters/port_xmit_wait",
+    "counters/port_xmit_discards",
+    "counters/port_rcv_errors",
+    "counters/symbol_error",
+    "counters/link_error_recovery",
+    "counters/link_downed",
+    "hw_counters/out_of_buffer",
+    "hw_counters/out_of_sequence",
+    "hw_counters/packet_seq_err",
+    "hw_counters/local_ack_timeout_err",
+    "hw_counters/rnr_nak_retry_err",
+    "hw_counters/np_ecn_marked_roce_packets",
+    "hw_counters/np_cnp_sent",
+    "hw_counters/rp_cnp_handled",
+    "hw_counters/rp_cnp_ignored",
+    "hw_counters/roce_slow_restart",
+];
 const NAMES: [&str; 8] =
     ["softnet", "tcp_counters", "interrupts", "pressure", "sysctls", "pcie", "bonding", "rdma"];
 
@@ -33,6 +57,8 @@ fn main() {
     println!("{CPUS} CPUs, {INTERRUPTS} interrupts of one link (built tree)");
     report("softnet", &large);
     report("interrupts", &large);
+    println!("one RDMA port with {} counters (built tree)", RDMA_COUNTERS.len());
+    report("rdma", &large);
     let directory = tempfile::tempdir().expect("a directory");
     println!("the same without /sys/kernel/irq: /proc/interrupts of {TABLE_LINES} lines");
     report("interrupts", &large_context(directory.path(), false));
@@ -96,6 +122,15 @@ fn large_context(root: &Path, with_sysfs: bool) -> Context {
         if with_sysfs {
             write(&sys.join(format!("kernel/irq/{irq}/per_cpu_count")), &(line(",") + "\n"));
         }
+    }
+    let port = sys.join("class/infiniband/mlx5_0/ports/1");
+    for (file, text) in
+        [("state", "4: ACTIVE\n"), ("phys_state", "5: LinkUp\n"), ("rate", "100 Gb/sec (4X EDR)\n")]
+    {
+        write(&port.join(file), text);
+    }
+    for file in RDMA_COUNTERS {
+        write(&port.join(file), "123456789\n");
     }
     let pci = String::from("0000:3b:00.0");
     let link = Link {

@@ -1,8 +1,8 @@
 //! What the PCIe slot gives a link's NIC: bandwidth now and at best, as the least of the function itself and every
 //! bridge above it, from /sys/bus/pci/devices. And its NUMA node.
 //!
-//! The same walk and figures as `pcie_bandwidth_available` (drivers/pci/pci.c). A paravirtual device (virtio, xen)
-//! moves no data over the PCIe link that its emulated function pretends to have, so it has no bandwidth here.
+//! The same walk and figures as `pcie_bandwidth_available` (drivers/pci/pci.c). A virtio device moves no data
+//! over the PCIe link that its emulated function pretends to have (2.5 GT/s, one lane), so it has no bandwidth here.
 
 use super::contract::{
     read_file, Context, Fact, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo,
@@ -85,7 +85,11 @@ impl Source for Pcie {
         for (row, link) in links.iter().enumerate() {
             let place = place_of(&link.pci, &context.roots);
             facts.extend(numa_node(&place).map(|value| Fact { key: link.key, label: NUMA_NODE, value }));
-            let slot = if is_paravirtual(link) { Slot::default() } else { judge(&functions(&place)) };
+            if is_paravirtual(link) {
+                block.set_row(row, [Cell::gap(Gap::Unsupported); 4]);
+                continue;
+            }
+            let slot = judge(&functions(&place));
             block.set_row(row, slot.cells());
             facts.extend(slot.limited_by.map(|value| Fact { key: link.key, label: LIMITED_BY, value }));
         }
@@ -93,9 +97,9 @@ impl Source for Pcie {
     }
 }
 
-/// Whether the link's device stands on a PCI function without being one.
+/// Whether the link's device is a virtio one, which stands on a PCI function without being one.
 fn is_paravirtual(link: &Link) -> bool {
-    link.bus_address != link.pci && (link.bus_address.starts_with("virtio") || link.driver.starts_with("xen"))
+    link.bus_address.starts_with("virtio")
 }
 
 /// The directory of a PCI function, with all functions above it as parents.

@@ -66,7 +66,7 @@ pub static INFO: Metric = Metric::info("rdma_info", "An RDMA port: its network d
 macro_rules! counters {
     ($($name:ident = $metric:expr, [$($place:expr),*];)*) => {
         $(
-            #[allow(missing_docs, reason = "the metric's help says it")]
+            #[doc = concat!("The counter `", stringify!($name), "`; its help says what it counts.")]
             pub static $name: Metric = $metric;
         )*
         /// The columns of the table: state, rate, and the counters.
