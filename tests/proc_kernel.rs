@@ -10,7 +10,7 @@
 use miglink::sample::cell::Cell;
 use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Link, Links};
-use miglink::sample::metric::{Form, Kind};
+use miglink::sample::metric::Form;
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError};
 use miglink::source::SOURCES;
 use std::path::Path;
@@ -249,20 +249,4 @@ fn bonds_and_teams_are_those_of_sysfs() {
     let expected = entries.filter(|entry| is_one(&entry.file_name())).count();
     let reading = read("bonding").expect("every kernel can be asked");
     assert_eq!((reading.blocks[0].rows(), reading.blocks[1].rows()), (expected, expected));
-}
-
-#[test]
-fn every_metric_is_named_as_its_kind_and_unit_say() {
-    for info in SOURCES {
-        for column in info.tables.iter().flat_map(|table| table.iter()) {
-            let metric = column.metric;
-            let name = metric.name;
-            let base = name.strip_suffix("_total");
-            assert_eq!(base.is_some(), metric.kind == Kind::Counter, "{name}");
-            assert_eq!(name.ends_with("_info"), metric.kind == Kind::Info, "{name}");
-            assert!(base.unwrap_or(name).ends_with(metric.unit.suffix()), "{name}");
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
-            assert!(metric.help.ends_with('.') || metric.help.ends_with(')'), "{name}: {}", metric.help);
-        }
-    }
 }

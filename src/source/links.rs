@@ -8,12 +8,12 @@ use super::transport::message::{u32_at, Message, Request, DUMP};
 use super::transport::netlink::{Dump, Events, NetlinkError, Protocol, Session};
 use crate::sample::link::{Index, Link};
 use crate::sample::subject::Key;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
 mod bus;
-mod parse;
+pub mod parse;
 
 /// Links and their attributes.
 pub static SOURCE: SourceInfo = SourceInfo {
@@ -60,7 +60,15 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     // Events are joined before the first dump, so nothing falls between the two.
     let events = Events::join(&[RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]).map_err(failed)?;
     let session = Session::open(Protocol::Route, DEADLINE).map_err(failed)?;
-    Ok(Box::new(LinkSource { events, session, known: BTreeMap::new(), next_key: 1, next_resync: None }))
+    Ok(Box::new(LinkSource {
+        events,
+        session,
+        known: BTreeMap::new(),
+        next_key: 1,
+        next_resync: None,
+        addresses_due: true,
+        changed: true,
+    }))
 }
 
 fn failed(error: NetlinkError) -> SourceError {
@@ -72,7 +80,12 @@ struct LinkSource {
     session: Session,
     known: BTreeMap<Index, Link>,
     next_key: Key,
+    /// `None`: at once.
     next_resync: Option<Duration>,
+    /// An address changed, or a link came whose addresses nobody has asked for yet.
+    addresses_due: bool,
+    /// Something is known that has not been told yet.
+    changed: bool,
 }
 
 /// What the events of one tick ask for.
@@ -86,28 +99,33 @@ struct Touched {
 
 impl Source for LinkSource {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let mut touched = self.drain_events()?;
-        touched.everything |= self.next_resync.is_none_or(|at| context.now.0 >= at);
-        if !touched.everything && touched.links.is_empty() && !touched.addresses {
+        // An error on the way loses what the events told, so everything is due until all of it has been read.
+        let due = self.next_resync.take();
+        let touched = self.drain_events()?;
+        let everything = touched.everything || due.is_none_or(|at| context.now.0 >= at);
+        if !everything && touched.links.is_empty() && !touched.addresses {
+            self.next_resync = due;
             return Ok(Reading::unchanged());
         }
         // A device that was deleted and made again between two ticks is another device, even under its old name.
-        self.known.retain(|index, _| !touched.gone.contains(index));
-        let before = self.known.clone();
+        touched.gone.iter().for_each(|index| self.remove(*index));
         let mut problems = Vec::new();
-        if touched.everything || touched.links.len() > ONE_BY_ONE {
+        if everything || touched.links.len() > ONE_BY_ONE {
             self.read_all(&context.roots, &mut problems)?;
-            self.next_resync = Some(context.now.0 + RESYNC.max(cost_of(self.known.len()) * THOUSANDTH));
         } else {
             for index in &touched.links {
                 self.read_one(*index, &context.roots)?;
             }
         }
-        self.read_addresses()?;
-        if self.known == before && touched.gone.is_empty() && problems.is_empty() && !before.is_empty() {
-            return Ok(Reading::unchanged());
+        self.addresses_due |= everything || touched.addresses;
+        if self.addresses_due {
+            self.read_addresses(&mut problems)?;
         }
-        Ok(Reading { links: Some(self.known.values().cloned().collect()), problems, ..Reading::default() })
+        if problems.is_empty() {
+            let next = context.now.0 + RESYNC.max(cost_of(self.known.len()) * THOUSANDTH);
+            self.next_resync = due.filter(|_| !everything).or(Some(next));
+        }
+        Ok(self.told(problems))
     }
 }
 
@@ -129,6 +147,18 @@ impl LinkSource {
         Ok(touched)
     }
 
+    /// The reading, if it tells anything new.
+    fn told(&mut self, problems: Vec<String>) -> Reading {
+        if self.changed {
+            self.remove_stale_names();
+        }
+        if !self.changed && problems.is_empty() {
+            return Reading::unchanged();
+        }
+        self.changed = false;
+        Reading { links: Some(self.known.values().cloned().collect()), problems, ..Reading::default() }
+    }
+
     fn read_all(&mut self, roots: &Roots, problems: &mut Vec<String>) -> Result<(), SourceError> {
         for _ in 0..TRIES {
             let mut seen = Vec::new();
@@ -136,16 +166,18 @@ impl LinkSource {
             let end =
                 self.session.dump(&mut request, |m| seen.extend(parse::link(m.payload))).map_err(failed)?;
             let present: BTreeSet<Index> = seen.iter().map(|link| link.index).collect();
-            self.known.retain(|index, _| present.contains(index));
             for link in seen {
                 self.take(link, roots);
             }
+            // Only a whole list proves that a link is not there any more.
             if end == Dump::Whole {
+                let count = self.known.len();
+                self.known.retain(|index, _| present.contains(index));
+                self.changed |= self.known.len() != count;
                 return Ok(());
             }
         }
         problems.push("links changed during every dump; some may be missing until the next".into());
-        self.next_resync = None;
         Ok(())
     }
 
@@ -158,41 +190,76 @@ impl LinkSource {
         }
         match found {
             Some(link) => self.take(link, roots),
-            None => {
-                self.known.remove(&index);
-            }
+            None => self.remove(index),
         }
         Ok(())
     }
 
-    /// Puts a link among the known ones. Under a new name, or on another bus, it is a new link with a new key.
+    /// Puts a link among the known ones. Under a new name it is a new link with a new key.
     fn take(&mut self, mut link: Link, roots: &Roots) {
+        bus::describe(&mut link, roots);
         match self.known.get(&link.index) {
             Some(known) if known.name == link.name => {
                 link.key = known.key;
                 link.addresses.clone_from(&known.addresses);
+                if *known == link {
+                    return;
+                }
             }
             _ => {
                 link.key = self.next_key;
                 self.next_key += 1;
+                self.addresses_due = true;
             }
         }
-        bus::describe(&mut link, roots);
+        self.changed = true;
         self.known.insert(link.index, link);
     }
 
-    fn read_addresses(&mut self) -> Result<(), SourceError> {
-        let mut found: Vec<(Index, IpAddr)> = Vec::new();
-        let mut request = Request::new(RTM_GETADDR, DUMP, &[0; ADDRESS_HEADER]);
-        self.session.dump(&mut request, |m| found.extend(parse::address(m.payload))).map_err(failed)?;
-        for link in self.known.values_mut() {
-            link.addresses.clear();
+    fn remove(&mut self, index: Index) {
+        self.changed |= self.known.remove(&index).is_some();
+    }
+
+    /// No two links have one name at one moment. If two are known under one, because they were renamed while they
+    /// were asked one after the other, the one that took the name later has it; the other's event is still to come.
+    fn remove_stale_names(&mut self) {
+        let mut newest: HashMap<&str, Key> = HashMap::with_capacity(self.known.len());
+        for link in self.known.values() {
+            let key = newest.entry(&link.name).or_default();
+            *key = link.key.max(*key);
         }
-        for (index, address) in found {
-            if let Some(link) = self.known.get_mut(&index) {
-                link.addresses.push(address);
+        if newest.len() < self.known.len() {
+            let keys: BTreeSet<Key> = newest.into_values().collect();
+            self.known.retain(|_, link| keys.contains(&link.key));
+        }
+    }
+
+    fn read_addresses(&mut self, problems: &mut Vec<String>) -> Result<(), SourceError> {
+        let mut found: BTreeMap<Index, Vec<IpAddr>> = BTreeMap::new();
+        let mut request = Request::new(RTM_GETADDR, DUMP, &[0; ADDRESS_HEADER]);
+        let mut end = Dump::Interrupted;
+        for _ in 0..TRIES {
+            found.clear();
+            let each = |message: &Message<'_>| {
+                if let Some((index, address)) = parse::address(message.payload) {
+                    found.entry(index).or_default().push(address);
+                }
+            };
+            end = self.session.dump(&mut request, each).map_err(failed)?;
+            if end == Dump::Whole {
+                break;
             }
         }
+        if end != Dump::Whole {
+            problems.push("addresses changed during every dump; they are as before until the next".into());
+            return Ok(());
+        }
+        for link in self.known.values_mut() {
+            let addresses = found.remove(&link.index).unwrap_or_default();
+            self.changed |= link.addresses != addresses;
+            link.addresses = addresses;
+        }
+        self.addresses_due = false;
         Ok(())
     }
 }

@@ -3,17 +3,29 @@
 //! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
 
 pub mod bonding;
+pub mod channels;
+pub mod coalescing;
 pub mod contract;
 pub mod cpus;
+pub mod driver_table;
+pub mod ethernet_statistics;
+pub mod features;
+pub mod fec;
 #[cfg(test)]
 mod fixture;
 pub mod interrupts;
 pub mod line_error;
+pub mod link_bursts;
 pub mod link_counters;
+pub mod link_modes;
 pub mod links;
+pub mod pause;
 pub mod pcie;
 pub mod pressure;
+pub mod qdiscs;
+pub mod queue_statistics;
 pub mod rdma;
+pub mod rings;
 pub mod rows;
 pub mod softnet;
 pub mod sysctls;
@@ -26,6 +38,17 @@ use contract::SourceInfo;
 pub static SOURCES: &[&SourceInfo] = &[
     &links::SOURCE,
     &link_counters::SOURCE,
+    &link_bursts::SOURCE,
+    &qdiscs::SOURCE,
+    &pause::SOURCE,
+    &queue_statistics::SOURCE,
+    &channels::SOURCE,
+    &coalescing::SOURCE,
+    &ethernet_statistics::SOURCE,
+    &features::SOURCE,
+    &fec::SOURCE,
+    &link_modes::SOURCE,
+    &rings::SOURCE,
     &softnet::SOURCE,
     &tcp_counters::SOURCE,
     &interrupts::SOURCE,

@@ -4,17 +4,20 @@ use crate::sample::link::Link;
 use crate::source::contract::Roots;
 use std::path::{Path, PathBuf};
 
+/// Kinds of hardware that are made by rtnetlink's means and so have a kind of their own.
+const HARDWARE_WITH_A_KIND: [&str; 3] = ["ipoib", "can", "wwan"];
+
 /// Completes kind, driver, bus address and PCI function of a link that is no pure software device.
 pub fn describe(link: &mut Link, roots: &Roots) {
-    if !link.kind.is_empty() {
+    if !link.kind.is_empty() && !HARDWARE_WITH_A_KIND.contains(&link.kind.as_str()) {
         return;
     }
     let device = roots.sys.join("class/net").join(&link.name).join("device");
-    let Ok(place) = std::fs::canonicalize(&device) else {
-        link.kind = "virtual".into();
-        return;
-    };
-    link.kind = "physical".into();
+    let place = std::fs::canonicalize(&device).ok();
+    if link.kind.is_empty() {
+        link.kind = if place.is_some() { "physical" } else { "virtual" }.into();
+    }
+    let Some(place) = place else { return };
     link.bus_address = last(&place);
     link.driver = std::fs::read_link(device.join("driver")).map(|path| last(&path)).unwrap_or_default();
     link.pci = pci_function(&place).map(|path| last(&path)).unwrap_or_default();

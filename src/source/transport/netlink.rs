@@ -61,6 +61,8 @@ pub enum Dump {
     Whole,
     /// The list changed meanwhile (`NLM_F_DUMP_INTR`): every entry is right, some may be missing or come twice.
     Interrupted,
+    /// The caller had seen enough.
+    Stopped,
 }
 
 /// A socket for questions and answers.
@@ -90,6 +92,20 @@ impl Session {
             each(message);
             false
         })
+    }
+
+    /// Asks for a list until `each` has seen enough and says `true`. The kernel makes a list in pieces, as they are
+    /// received, so the rest of it is never made; it cannot be called off on an open socket, which therefore goes.
+    pub fn dump_until(
+        &mut self,
+        request: &mut Request,
+        each: impl FnMut(&Message<'_>) -> bool,
+    ) -> Result<Dump, NetlinkError> {
+        let end = self.exchange(request, each)?;
+        if end == Dump::Stopped {
+            self.socket = None;
+        }
+        Ok(end)
     }
 
     /// Asks for one thing; `each` gets the message that answers.
@@ -148,7 +164,7 @@ impl Session {
                     ERROR | DONE => return Ok(end),
                     _ => {
                         if each(&message) {
-                            return Ok(end);
+                            return Ok(Dump::Stopped);
                         }
                     }
                 }
@@ -212,11 +228,22 @@ impl Events {
         Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
-    /// Hands over every event that has come since the last time, without waiting.
+    /// Hands over every event that has come since the last time, without waiting. `Overrun` says that some were
+    /// lost; those that were not have been handed over all the same, so none is left to be taken for news later.
     pub fn drain(&mut self, mut each: impl FnMut(&Message<'_>)) -> Result<(), NetlinkError> {
+        let mut lost = false;
         loop {
             match receive_datagram(&self.socket, &mut self.buffer, Duration::ZERO) {
-                Ok(()) => messages(&self.buffer).flatten().for_each(|message| each(&message)),
+                Ok(()) => {
+                    for message in messages(&self.buffer) {
+                        match message {
+                            Some(message) => each(&message),
+                            None => lost = true,
+                        }
+                    }
+                }
+                Err(NetlinkError::Overrun | NetlinkError::CutShort) => lost = true,
+                Err(NetlinkError::Timeout(_)) if lost => return Err(NetlinkError::Overrun),
                 Err(NetlinkError::Timeout(_)) => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -226,7 +253,7 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
-    use super::{Events, NetlinkError, Protocol, Session};
+    use super::{Dump, Events, NetlinkError, Protocol, Session};
     use crate::source::transport::message::{Request, DUMP};
     use std::time::Duration;
 
@@ -244,6 +271,18 @@ mod tests {
         session
             .dump(&mut Request::new(RTM_GETLINK, DUMP, &[0; 16]), |_| links += 1)
             .expect("goes on after an error");
+    }
+
+    #[test]
+    fn a_list_that_is_left_early_does_not_spoil_the_next() {
+        let mut session = Session::open(Protocol::Route, Duration::from_secs(2)).expect("a socket");
+        let mut request = Request::new(RTM_GETLINK, DUMP, &[0; 16]);
+        let end = session.dump_until(&mut request, |_| true).expect("a list");
+        assert_eq!(end, Dump::Stopped);
+        let mut links = 0;
+        let end = session.dump(&mut request, |_| links += 1).expect("a whole list");
+        assert_ne!(end, Dump::Stopped);
+        assert!(links >= 1);
     }
 
     #[test]
