@@ -3,4 +3,12 @@
 //! Read the modules in this order; imports run the other way, never sideways (ARCHITECTURE.md).
 
 pub mod sample;
+
 pub mod source;
+pub mod topology;
+
+pub mod analysis;
+
+pub mod output;
+
+pub mod run;

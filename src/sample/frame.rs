@@ -1,6 +1,7 @@
 //! One tick: when it was, and the newest block of every source.
 
 use super::block::Block;
+use super::link::Links;
 use super::metric::Metric;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct Frame {
     pub wall_ns: u64,
     /// The same moment on the monotonic clock.
     pub monotonic: Monotonic,
+    /// The links of that moment.
+    pub links: Arc<Links>,
     /// The newest block of every source that has a fresh one.
     pub blocks: Vec<Arc<Block>>,
     /// How every source did.

@@ -82,6 +82,8 @@ pub trait Source: Send {
 /// How often a source is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
+    /// Ten times a second, while there is a link to follow.
+    Fast,
     /// At every tick: counters.
     Tick,
     /// At start, when links change, and at least this often; less often where a reading is so dear that it would

@@ -54,6 +54,9 @@ counters! {
     OTHER_HOST "link_receive_otherhost_drops_total" None "Packets received that were addressed to another host.";
 }
 
+/// The columns of received and of sent bytes.
+pub const BYTE_COLUMNS: [usize; 2] = [0, 1];
+
 /// Where each column stands in `struct rtnl_link_stats64` (include/uapi/linux/if_link.h), in `u64`s.
 const FIELDS: [usize; 21] = [2, 3, 0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 23, 24];
 
@@ -123,6 +126,22 @@ impl Source for LinkCounters {
         }
         Ok(reading)
     }
+}
+
+/// A question for one link's statistics.
+pub fn request_for(index: Index) -> Request {
+    let mut header = HEADER;
+    header[4..8].copy_from_slice(&index.to_ne_bytes());
+    Request::new(RTM_GETSTATS, 0, &header)
+}
+
+/// Received and sent bytes from the payload of RTM_NEWSTATS.
+pub fn bytes(payload: &[u8]) -> Option<[u64; 2]> {
+    let statistics =
+        attributes(payload, HEADER.len()).find(|attribute| attribute.kind == IFLA_STATS_LINK_64)?;
+    let (fields, _) = statistics.value.as_chunks::<8>();
+    let field = |column: usize| fields.get(FIELDS[column]).map(|bytes| u64::from_ne_bytes(*bytes));
+    Some([field(BYTE_COLUMNS[0])?, field(BYTE_COLUMNS[1])?])
 }
 
 /// Fills a row of this source's block from the payload of RTM_NEWSTATS. Kernels before 5.1 and 6.1 end before the last fields: gaps.

@@ -2,13 +2,38 @@
 //!
 //! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
 
+pub mod channels;
+pub mod coalescing;
 pub mod contract;
+pub mod driver_table;
+pub mod ethernet_statistics;
+pub mod features;
+pub mod fec;
+pub mod link_bursts;
 pub mod link_counters;
+pub mod link_modes;
 pub mod links;
+pub mod pause;
 pub mod qdiscs;
+pub mod queue_statistics;
+pub mod rings;
 pub mod transport;
 
 use contract::SourceInfo;
 
 /// All sources, in the order in which they are asked. `links` is first: the others speak of its rows.
-pub static SOURCES: &[&SourceInfo] = &[&links::SOURCE, &link_counters::SOURCE, &qdiscs::SOURCE];
+pub static SOURCES: &[&SourceInfo] = &[
+    &links::SOURCE,
+    &link_counters::SOURCE,
+    &link_bursts::SOURCE,
+    &qdiscs::SOURCE,
+    &pause::SOURCE,
+    &queue_statistics::SOURCE,
+    &channels::SOURCE,
+    &coalescing::SOURCE,
+    &ethernet_statistics::SOURCE,
+    &features::SOURCE,
+    &fec::SOURCE,
+    &link_modes::SOURCE,
+    &rings::SOURCE,
+];

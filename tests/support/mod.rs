@@ -6,6 +6,8 @@
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+pub mod exporter;
+
 use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Link, Links};
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError, SourceInfo};

@@ -1,3 +1,39 @@
 //! Development tasks of the project, run as `cargo xtask TASK`; one file a task.
 
-fn main() {}
+mod apt;
+mod bench;
+mod test;
+mod vm;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Development tasks of miglink.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must hold: installs what the tests need, then checks and runs all of it
+    Test(test::Arguments),
+    /// Boots Debian's stock kernel in an emulated machine and compares miglink with the kernel's own tools
+    Vm(vm::Args),
+    /// Benchmarks of the whole program; without a name: which there are
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Vm(args) => vm::run(&args),
+        Task::Bench(arguments) => bench::run(arguments),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(2)
+    })
+}

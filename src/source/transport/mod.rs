@@ -1,4 +1,7 @@
 //! Sessions with deadlines and nothing else: what is asked and what the answer means is the sources' business.
 
+pub mod ethtool;
+pub mod genetlink;
+pub mod ioctl;
 pub mod message;
 pub mod netlink;

@@ -1,0 +1,6 @@
+//! PURE. Frames to meaning: intervals between two readings, and what was highest lately.
+//!
+//! Imports `sample` and `topology`.
+
+pub mod interval;
+pub mod peaks;

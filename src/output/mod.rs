@@ -1,0 +1,11 @@
+//! PURE. Meaning becomes text: the exposition and its sinks, what a client asked for, and the page.
+//!
+//! Imports `sample`, `source` (for the names of metrics) and `analysis`.
+
+pub mod exposition;
+pub mod gzip;
+mod line;
+pub mod negotiation;
+pub mod page;
+pub mod sink;
+pub mod units;

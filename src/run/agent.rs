@@ -1,0 +1,273 @@
+//! The agent's tick: sends sources to be read when they are due, takes their readings in, makes a frame a second.
+//!
+//! A tick has two steps. First the links are asked for changes, so that a new link has its row; then all that is due
+//! is read. The frame is made when all of the tick's readings are in, or after a grace: a late one goes into the
+//! next frame, and a stuck one into none.
+
+use super::clock::Clock;
+use super::lane::{Done, Job, Lane, Message};
+use super::state::State;
+use crate::sample::frame::{Frame, Monotonic, Outcome};
+use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
+use crate::source::links;
+use crate::topology::roles::Selection;
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a frame waits for its readings.
+const GRACE: Duration = Duration::from_millis(250);
+/// Time between two readings of the wires.
+const FAST: Duration = Duration::from_millis(100);
+/// How many of a source's problems go to the log at once.
+const SAID: usize = 5;
+
+/// What the configuration says to the agent.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Which links are shown.
+    pub selection: Selection,
+}
+
+/// The newest frame and the one before it.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The newest.
+    pub now: Arc<Frame>,
+    /// The one before it, for rates on the page.
+    pub before: Option<Arc<Frame>>,
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    messages: Sender<Message>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    /// What it has made last.
+    pub frames: watch::Receiver<Arc<Published>>,
+}
+
+impl Agent {
+    /// Starts the agent's thread and its lanes.
+    pub fn start(
+        sources: &'static [&'static SourceInfo],
+        roots: Roots,
+        settings: Settings,
+        interval: Duration,
+    ) -> std::io::Result<Self> {
+        let (messages, inbox) = channel();
+        let clock = Clock::default();
+        let (publish, frames) = watch::channel(Arc::default());
+        let lanes = [
+            Lane::new("counters", clock, messages.clone())?,
+            Lane::new("attributes", clock, messages.clone())?,
+        ];
+        let state = State::new(sources, settings.selection, interval);
+        let (roots, tick, next_fast) = (Arc::new(roots), Tick::default(), Monotonic::default());
+        let mut ticker = Ticker { state, lanes, clock, roots, interval, publish, tick, next_fast };
+        let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
+        Ok(Self { messages, thread: Some(thread), frames })
+    }
+
+    /// Takes up a new configuration.
+    pub fn configure(&self, settings: Settings) {
+        // The agent ends only with the process, or by `stop`; either way nobody needs the settings any more.
+        self.messages.send(Message::Configure(settings)).ok();
+    }
+
+    /// Ends the agent. Threads that hang in the kernel are left behind.
+    pub fn stop(&mut self) {
+        self.messages.send(Message::Stop).ok();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+/// One tick in progress.
+#[derive(Debug, Default)]
+struct Tick {
+    began: Monotonic,
+    step: Step,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+enum Step {
+    /// Waiting for the links.
+    #[default]
+    Links,
+    /// Waiting for the rest.
+    Sources,
+    /// The frame is out.
+    Idle,
+}
+
+struct Ticker {
+    state: State,
+    lanes: [Lane; 2],
+    clock: Clock,
+    roots: Arc<Roots>,
+    interval: Duration,
+    publish: watch::Sender<Arc<Published>>,
+    tick: Tick,
+    next_fast: Monotonic,
+}
+
+impl Ticker {
+    fn run(&mut self, inbox: &Receiver<Message>) {
+        self.begin_tick(self.clock.now());
+        loop {
+            let wait = self.next_wake().since(self.clock.now());
+            match inbox.recv_timeout(wait) {
+                Ok(Message::Done(done)) => self.take(done),
+                Ok(Message::Configure(settings)) => self.state.select(settings.selection),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.go_on();
+        }
+    }
+
+    fn next_wake(&self) -> Monotonic {
+        let wait = if self.tick.step == Step::Idle { self.interval } else { GRACE };
+        let next = Monotonic(self.tick.began.0 + wait);
+        if self.state.has_wires {
+            return next.min(self.next_fast);
+        }
+        next
+    }
+
+    /// Takes the tick as far as it can go now.
+    fn go_on(&mut self) {
+        let now = self.clock.now();
+        let late = now.since(self.tick.began) >= GRACE;
+        if self.tick.step == Step::Links && (late || !self.is_away(|info| std::ptr::eq(info, &links::SOURCE)))
+        {
+            self.send_due(now, |info| !std::ptr::eq(info, &links::SOURCE) && info.pace != Pace::Fast);
+            self.tick.step = Step::Sources;
+        }
+        // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
+        let first = self.publish.borrow().now.wall_ns == 0;
+        if self.tick.step == Step::Sources
+            && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
+        {
+            self.tick.step = Step::Idle;
+            self.notice_stuck(now);
+            let frame = self.state.frame(now, self.clock.wall_ns());
+            let before = Some(Arc::clone(&self.publish.borrow().now)).filter(|frame| frame.wall_ns > 0);
+            self.publish.send_replace(Arc::new(Published { now: Arc::new(frame), before }));
+        }
+        if now >= self.next_fast && self.state.has_wires {
+            self.send_due(now, |info| info.pace == Pace::Fast);
+            self.next_fast = Monotonic(now.0 + FAST);
+        }
+        if self.tick.step == Step::Idle && now.since(self.tick.began) >= self.interval {
+            self.begin_tick(now);
+        }
+    }
+
+    fn begin_tick(&mut self, now: Monotonic) {
+        // Ticks keep to their grid, so that rates are of equal intervals; after a pause of the machine a new grid begins.
+        let on_grid = Monotonic(self.tick.began.0 + self.interval);
+        let began = if now.since(on_grid) < self.interval / 2 && on_grid <= now { on_grid } else { now };
+        self.tick = Tick { began, step: Step::Links };
+        self.send_due(now, |info| std::ptr::eq(info, &links::SOURCE));
+    }
+
+    fn is_away(&self, which: impl Fn(&'static SourceInfo) -> bool) -> bool {
+        self.state.slots.iter().any(|slot| slot.away_since.is_some() && which(slot.info))
+    }
+
+    /// Sends what is due to its lane; opens what is not open.
+    fn send_due(&mut self, now: Monotonic, which: impl Fn(&'static SourceInfo) -> bool) {
+        for place in 0..self.state.slots.len() {
+            let slot = &mut self.state.slots[place];
+            let due = slot.plan.is_due(now, self.state.links.generation);
+            if slot.away_since.is_some() || !which(slot.info) || !due || !slot.plan.may_open(now) {
+                continue;
+            }
+            let source = match slot.source.take() {
+                Some(source) => Ok(source),
+                None => (slot.info.open)(&self.roots),
+            };
+            match source {
+                Ok(source) => self.send(place, source, now),
+                Err(error) => self.conclude(place, now, Duration::ZERO, Err(error)),
+            }
+        }
+    }
+
+    fn send(&mut self, place: usize, source: Box<dyn crate::source::contract::Source>, now: Monotonic) {
+        let context = Context { now, links: Arc::clone(&self.state.links), roots: Arc::clone(&self.roots) };
+        let slot = &mut self.state.slots[place];
+        let lane = &self.lanes[usize::from(slot.info.lane == LaneName::Attributes)];
+        match lane.send(Job { place, source, context }) {
+            Ok(()) => slot.away_since = Some(now),
+            Err(job) => slot.source = Some(job.source),
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        let slot = &mut self.state.slots[done.place];
+        let sent = slot.away_since.take().unwrap_or_default();
+        slot.source = done.source;
+        self.conclude(done.place, sent, done.took, done.result);
+    }
+
+    /// A source answered or failed: remembers it, and says in the log what is new.
+    fn conclude(
+        &mut self,
+        place: usize,
+        sent: Monotonic,
+        took: Duration,
+        result: Result<crate::source::contract::Reading, SourceError>,
+    ) {
+        let before = self.state.slots[place].report.outcome.clone();
+        let generation = self.state.links.generation;
+        let succeeded = result.is_ok();
+        self.state.take(place, result, took);
+        let slot = &mut self.state.slots[place];
+        slot.plan.done(sent, took, generation, succeeded);
+        if slot.report.outcome != before {
+            say(slot.info, &slot.report.outcome);
+        }
+    }
+
+    /// Marks sources that have not come back in time, and gives their lanes new threads.
+    fn notice_stuck(&mut self, now: Monotonic) {
+        for slot in &mut self.state.slots {
+            let Some(away) = slot.away_since.map(|since| now.since(since)) else { continue };
+            if away < slot.info.deadline {
+                continue;
+            }
+            if !matches!(slot.report.outcome, Outcome::Stuck(_)) {
+                tracing::warn!(
+                    source = slot.info.name,
+                    "has not answered for {away:.1?}; its values are missing"
+                );
+                let lane = &mut self.lanes[usize::from(slot.info.lane == LaneName::Attributes)];
+                if let Err(error) = lane.add_thread() {
+                    tracing::error!("no new thread for the lane of {}: {error}", slot.info.name);
+                }
+            }
+            slot.hide(Outcome::Stuck(away));
+        }
+    }
+}
+
+/// Says once in the log how a source does, when that changes.
+fn say(info: &SourceInfo, outcome: &Outcome) {
+    let source = info.name;
+    match outcome {
+        Outcome::Pending | Outcome::Stuck(_) => {}
+        Outcome::Read => tracing::debug!(source, "reads"),
+        Outcome::Absent(reason) => tracing::info!(source, "has nothing to read here: {reason}"),
+        Outcome::Failed(reason) => tracing::warn!(source, "failed, its values are missing: {reason}"),
+        Outcome::Partly(problems) => {
+            for problem in problems.iter().take(SAID) {
+                tracing::warn!(source, "{problem}");
+            }
+        }
+    }
+}

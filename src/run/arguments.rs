@@ -1,0 +1,132 @@
+//! The command line, with flags as Prometheus users know them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Exports this host's network links to Prometheus and tells why a live migration is slow.
+#[derive(Debug, Parser)]
+#[command(name = "miglink", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do; without a word: run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `run`.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sample this host's links and serve them (the default).
+    Run(Run),
+    /// Work with the configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Work with the configuration file.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether a configuration file is valid, and what is wrong with it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Configuration file (YAML). Without one, defaults that fit any host.
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Address to listen on, as HOST:PORT or :PORT. May be given more than once.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10063")]
+    pub listen: Vec<String>,
+    /// Path of the metrics.
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    pub telemetry_path: String,
+    /// Allow POST /-/reload.
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
+    /// Where procfs is mounted.
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub procfs: PathBuf,
+    /// Where sysfs is mounted.
+    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys")]
+    pub sysfs: PathBuf,
+    /// Least severe messages to log.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    pub log_level: Level,
+    /// Form of the log.
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    pub log_format: LogFormat,
+}
+
+/// How severe a message is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Level {
+    /// For developers.
+    Debug,
+    /// What happens.
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What does.
+    Error,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    /// key=value, a line a message.
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let taken = text == "/" || text.starts_with("/-/") || text.starts_with("/api/");
+    if !text.starts_with('/') || taken {
+        return Err("must start with a slash and not be /, /-/… or /api/…".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// The socket addresses that an address of the command line can mean, best first: `:10063` is every address of both
+/// families, and IPv4 alone where there is no IPv6.
+pub fn socket_addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
+    let mend = "write HOST:PORT, [IPv6]:PORT or :PORT";
+    if let Some(port) = text.strip_prefix(':') {
+        let port = port.parse().map_err(|_| format!("'{port}' in '{text}' is no port; {mend}"))?;
+        return Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]);
+    }
+    match std::net::ToSocketAddrs::to_socket_addrs(text) {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(format!("'{text}' is no address to listen on ({error}); {mend}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{socket_addresses, Arguments};
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_written_as_in_prometheus() {
+        let found =
+            |text| socket_addresses(text).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(found(":9"), Ok(vec!["[::]:9".into(), "0.0.0.0:9".into()]));
+        assert_eq!(found("127.0.0.1:0"), Ok(vec!["127.0.0.1:0".into()]));
+        assert_eq!(found("[::1]:80"), Ok(vec!["[::1]:80".into()]));
+        assert!(found(":http").is_err_and(|e| e.contains(":PORT")));
+        assert!(found("10063").is_err_and(|e| e.contains("HOST:PORT")));
+    }
+}

@@ -1,0 +1,5 @@
+//! The server: connections and their limits, routes, and the body of a scrape.
+
+pub mod routes;
+pub mod scrape;
+pub mod server;

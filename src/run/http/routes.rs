@@ -1,0 +1,232 @@
+//! The routes:
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | this host's links, for a person |
+//! | `/metrics` | the newest frame; `collect[]` and `exclude[]` choose sources |
+//! | `/-/healthy` | 200 while the process lives |
+//! | `/-/ready` | 200 once there is a frame, 503 before |
+//! | `/-/reload` | POST: reads the configuration again; only with `--web.enable-lifecycle` |
+
+use super::scrape::Scrape;
+use crate::output::exposition::Exposition;
+use crate::output::gzip::Gzip;
+use crate::output::sink::Plain;
+use crate::output::{negotiation, page};
+use crate::run::agent::Published;
+use crate::run::process::Process;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{watch, Notify, Semaphore};
+use tokio::time::Instant;
+
+/// Scrapes at once (node_exporter's `--web.max-requests` has the same default).
+const SCRAPES: usize = 40;
+
+/// What an answer is made of.
+pub type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+/// All that the routes need.
+pub struct Routes {
+    frames: watch::Receiver<Arc<Published>>,
+    process: Process,
+    sources: Vec<&'static str>,
+    metrics_path: String,
+    scrapes: Arc<Semaphore>,
+    /// Told to reload; `None` without `--web.enable-lifecycle`.
+    reload: Option<Arc<Notify>>,
+}
+
+impl Routes {
+    /// Routes over the agent's frames. `sources` are the names that `collect[]` may use.
+    pub fn new(
+        frames: watch::Receiver<Arc<Published>>,
+        process: Process,
+        sources: Vec<&'static str>,
+        metrics_path: String,
+        reload: Option<Arc<Notify>>,
+    ) -> Self {
+        Self { frames, process, sources, metrics_path, scrapes: Arc::new(Semaphore::new(SCRAPES)), reload }
+    }
+
+    /// Answers a request at once; only the body of a scrape is made later, as it is sent.
+    pub fn answer<B>(&self, request: &Request<B>, answer: &Answer) -> Reply {
+        let guard = answer.begin();
+        let path = request.uri().path();
+        let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        let reply = match path {
+            path if path == self.metrics_path && reading => self.scrape(request, guard),
+            "/" if reading => self.page(),
+            "/-/healthy" if reading => text(StatusCode::OK, "miglink is alive.\n"),
+            "/-/ready" if reading => self.ready(),
+            "/-/reload" => self.reload(request.method()),
+            "/" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
+            path if path == self.metrics_path => not_allowed("GET, HEAD"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                &format!("There is nothing here. Try / or {}.\n", self.metrics_path),
+            ),
+        };
+        self.process.count_request(reply.status());
+        reply
+    }
+
+    fn scrape<B>(&self, request: &Request<B>, guard: AnswerGuard) -> Reply {
+        let wanted = match self.wanted(request.uri().query().unwrap_or_default()) {
+            Ok(wanted) => wanted,
+            Err(problem) => return text(StatusCode::BAD_REQUEST, &problem),
+        };
+        let frame = Arc::clone(&self.frames.borrow().now);
+        if frame.wall_ns == 0 {
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Nothing has been sampled yet. Try again in a second.\n",
+            );
+        }
+        let Ok(permit) = Arc::clone(&self.scrapes).try_acquire_owned() else {
+            let problem = format!("{SCRAPES} scrapes are running already. Try again later.\n");
+            return text(StatusCode::SERVICE_UNAVAILABLE, &problem);
+        };
+        let header =
+            |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let format = negotiation::format(header(header::ACCEPT));
+        let tail = if wanted.contains("process") { self.process.text(format) } else { String::new() };
+        let exposition = Exposition::new(frame, format, |source| wanted.contains(source), tail);
+        let gzip = negotiation::allows_gzip(header(header::ACCEPT_ENCODING));
+        let body = if gzip {
+            Scrape::new(exposition, Gzip::default(), permit, guard).boxed_unsync()
+        } else {
+            Scrape::new(exposition, Plain::default(), permit, guard).boxed_unsync()
+        };
+        let mut reply = Response::new(body);
+        set(&mut reply, header::CONTENT_TYPE, format.content_type());
+        set(&mut reply, header::VARY, "Accept, Accept-Encoding");
+        if gzip {
+            set(&mut reply, header::CONTENT_ENCODING, "gzip");
+        }
+        reply
+    }
+
+    /// The sources that a query asks for: all, those of `collect[]`, or all but those of `exclude[]`.
+    fn wanted(&self, query: &str) -> Result<HashSet<&'static str>, String> {
+        let (mut collect, mut exclude) = (HashSet::new(), HashSet::new());
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            let list = match key.as_ref() {
+                "collect[]" => &mut collect,
+                "exclude[]" => &mut exclude,
+                _ => continue,
+            };
+            let known = self.sources.iter().find(|source| **source == value);
+            list.insert(*known.ok_or_else(|| {
+                format!("There is no source '{value}'. The sources are: {}.\n", self.sources.join(", "))
+            })?);
+        }
+        match (collect.is_empty(), exclude.is_empty()) {
+            (false, false) => Err("Use either collect[] or exclude[], not both.\n".into()),
+            (false, true) => Ok(collect),
+            _ => Ok(self.sources.iter().copied().filter(|source| !exclude.contains(source)).collect()),
+        }
+    }
+
+    fn page(&self) -> Reply {
+        let published = Arc::clone(&self.frames.borrow());
+        let page = page::render(&published.now, published.before.as_deref(), &self.metrics_path);
+        let mut reply = text(StatusCode::OK, &page);
+        set(&mut reply, header::CONTENT_TYPE, "text/html; charset=utf-8");
+        set(&mut reply, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
+        set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        set(&mut reply, header::REFERRER_POLICY, "no-referrer");
+        reply
+    }
+
+    fn ready(&self) -> Reply {
+        if self.frames.borrow().now.wall_ns == 0 {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "Nothing has been sampled yet.\n");
+        }
+        text(StatusCode::OK, "miglink is ready.\n")
+    }
+
+    fn reload(&self, method: &Method) -> Reply {
+        match &self.reload {
+            None => text(
+                StatusCode::FORBIDDEN,
+                "Reloading by HTTP is off. Start with --web.enable-lifecycle, or send SIGHUP.\n",
+            ),
+            Some(_) if *method != Method::POST => not_allowed("POST"),
+            Some(reload) => {
+                reload.notify_one();
+                text(StatusCode::OK, "Reloading; the log says how it went.\n")
+            }
+        }
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(text.to_owned())).boxed_unsync());
+    *reply.status_mut() = status;
+    set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    reply
+}
+
+fn not_allowed(allowed: &'static str) -> Reply {
+    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, &format!("Use {allowed} here.\n"));
+    set(&mut reply, header::ALLOW, allowed);
+    reply
+}
+
+fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
+    reply.headers_mut().insert(name, HeaderValue::from_static(value));
+}
+
+/// Watches how long a connection's answers take to be taken.
+#[derive(Debug, Clone, Default)]
+pub struct Answer(Arc<Mutex<Running>>);
+
+#[derive(Debug, Default)]
+struct Running {
+    answers: usize,
+    since: Option<Instant>,
+}
+
+/// Lives as long as an answer is under way.
+pub struct AnswerGuard(Answer);
+
+impl Answer {
+    fn begin(&self) -> AnswerGuard {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.answers += 1;
+        running.since.get_or_insert_with(now);
+        AnswerGuard(self.clone())
+    }
+
+    /// Ends when an answer has been under way for longer than `limit`.
+    pub async fn overdue(&self, limit: Duration) {
+        loop {
+            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).since;
+            let age = since.map_or(Duration::ZERO, |since| since.elapsed());
+            if age >= limit {
+                return;
+            }
+            tokio::time::sleep(limit.saturating_sub(age).max(Duration::from_millis(100))).await;
+        }
+    }
+}
+
+impl Drop for AnswerGuard {
+    fn drop(&mut self) {
+        let mut running = self.0 .0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.answers = running.answers.saturating_sub(1);
+        running.since = (running.answers > 0).then(now);
+    }
+}
+
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,116 @@
+//! A lane: a thread that reads sources one after the other. If one does not come back, another thread takes the lane
+//! over, so that a driver that hangs holds up nobody but itself.
+//!
+//! Ownership is the lock: a source travels to the thread with its job and comes back with its reading, and nothing
+//! else is shared.
+
+use super::clock::Clock;
+use crate::source::contract::{Context, Reading, Source, SourceError};
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A source to read.
+pub struct Job {
+    /// Its place in the agent's list.
+    pub place: usize,
+    /// Itself.
+    pub source: Box<dyn Source>,
+    /// What it is given.
+    pub context: Context,
+}
+
+/// A source that was read.
+pub struct Done {
+    /// Its place in the agent's list.
+    pub place: usize,
+    /// Itself, for the next time; `None` if it panicked and is lost.
+    pub source: Option<Box<dyn Source>>,
+    /// What it said.
+    pub result: Result<Reading, SourceError>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A queue of jobs and the threads that serve it.
+#[derive(Debug)]
+pub struct Lane {
+    name: &'static str,
+    jobs: Sender<Job>,
+    queue: Arc<Mutex<Receiver<Job>>>,
+    done: Sender<Message>,
+    clock: Clock,
+    threads: usize,
+}
+
+/// What the agent hears.
+pub enum Message {
+    /// A source was read.
+    Done(Done),
+    /// Take up a new configuration.
+    Configure(super::agent::Settings),
+    /// End.
+    Stop,
+}
+
+/// A lane never needs more threads than there are sources that can hang; this bounds a fault that nobody foresaw.
+const MOST_THREADS: usize = 32;
+
+impl Lane {
+    /// Makes a lane with one thread; its results go to `done`.
+    pub fn new(name: &'static str, clock: Clock, done: Sender<Message>) -> std::io::Result<Self> {
+        let (jobs, queue) = channel();
+        let mut lane = Self { name, jobs, queue: Arc::new(Mutex::new(queue)), done, clock, threads: 0 };
+        lane.add_thread()?;
+        Ok(lane)
+    }
+
+    /// Puts a job in the queue. Gives it back if no thread is left to take it.
+    pub fn send(&self, job: Job) -> Result<(), Box<Job>> {
+        self.jobs.send(job).map_err(|refused| Box::new(refused.0))
+    }
+
+    /// Takes the lane over from a thread that hangs. The old thread goes on serving the queue if it ever comes back;
+    /// two threads on a lane do no harm.
+    pub fn add_thread(&mut self) -> std::io::Result<()> {
+        if self.threads >= MOST_THREADS {
+            return Err(std::io::Error::other(format!(
+                "{} threads of the lane {} hang",
+                self.threads, self.name
+            )));
+        }
+        let (queue, done, clock) = (Arc::clone(&self.queue), self.done.clone(), self.clock);
+        std::thread::Builder::new().name(self.name.into()).stack_size(512 * 1024).spawn(move || {
+            while let Some(job) = next(&queue) {
+                if done.send(Message::Done(perform(job, clock))).is_err() {
+                    return;
+                }
+            }
+        })?;
+        self.threads += 1;
+        Ok(())
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Reads a source. One that panics is a bug of ours; it is lost and reported, and the others go on.
+fn perform(job: Job, clock: Clock) -> Done {
+    let Job { place, mut source, context } = job;
+    let start = clock.now();
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let result = source.read(&context);
+        (source, result)
+    }));
+    let took = clock.now().since(start);
+    match result {
+        Ok((source, result)) => Done { place, source: Some(source), result, took },
+        Err(_) => {
+            let error = std::io::Error::other("it panicked; this is a bug of miglink, please report it");
+            let result = Err(SourceError::Io { what: "reading".into(), error });
+            Done { place, source: None, result, took }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! SHELL. The agent's tick, the server, start and stop, the subcommands. Only here a clock is read.
+
+pub mod agent;
+pub mod arguments;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod lane;
+pub mod logging;
+pub mod process;
+pub mod schedule;
+pub mod serve;
+pub mod state;

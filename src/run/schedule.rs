@@ -1,0 +1,129 @@
+//! When each source is due. Pure: the time is an argument.
+
+use crate::sample::frame::Monotonic;
+use crate::source::contract::Pace;
+use std::time::Duration;
+
+/// A source that is not read at every tick may take this part of a core: one thousandth.
+const THOUSANDTH: u32 = 1000;
+/// Links that change all the time must not make their attributes take more than half a percent of a core.
+const ON_CHANGE: u32 = 200;
+/// A source that cannot be opened is tried again after this long, then after twice as long, up to the longest.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// One source's plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pace: Pace,
+    last: Option<Monotonic>,
+    took: Duration,
+    generation: u64,
+    failures: u32,
+}
+
+impl Plan {
+    /// A source that was never read: due at once.
+    pub fn new(pace: Pace) -> Self {
+        Self { pace, last: None, took: Duration::ZERO, generation: 0, failures: 0 }
+    }
+
+    /// Whether it is due now, when the links are of this generation.
+    pub fn is_due(&self, now: Monotonic, generation: u64) -> bool {
+        let Some(last) = self.last else { return true };
+        if self.failures > 0 && matches!(self.pace, Pace::Change(_)) {
+            return now.since(last) >= self.retry();
+        }
+        match self.pace {
+            Pace::Fast | Pace::Tick => true,
+            Pace::Change(_) if self.generation != generation => now.since(last) >= self.took * ON_CHANGE,
+            // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
+            Pace::Change(every) => now.since(last) + SLACK >= every.max(self.took * THOUSANDTH),
+        }
+    }
+
+    /// It was read, or it failed.
+    pub fn done(&mut self, at: Monotonic, took: Duration, generation: u64, succeeded: bool) {
+        // The shorter of the last two: one reading that was preempted says nothing of the cost.
+        self.took = if self.last.is_some() { took.min(self.took * 2) } else { took };
+        self.last = Some(at);
+        self.generation = generation;
+        self.failures = if succeeded { 0 } else { self.failures.saturating_add(1) };
+    }
+
+    /// When a source that failed, or that could not be opened, is tried again.
+    fn retry(&self) -> Duration {
+        LONGEST_RETRY.min(FIRST_RETRY * 2u32.saturating_pow(self.failures.saturating_sub(1).min(10)))
+    }
+
+    /// Whether a source that could not be opened should be tried again now.
+    pub fn may_open(&self, now: Monotonic) -> bool {
+        self.failures == 0 || self.last.is_none_or(|last| now.since(last) >= self.retry())
+    }
+
+    /// How long a block of this source stays good: three readings missed.
+    pub fn is_fresh(&self, read_at: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
+        let expected = match self.pace {
+            Pace::Fast | Pace::Tick => tick,
+            Pace::Change(every) => every.max(self.took * THOUSANDTH),
+        };
+        now.since(read_at) <= expected * 3 + deadline
+    }
+}
+
+const SLACK: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+    use crate::sample::frame::Monotonic;
+    use crate::source::contract::Pace;
+    use std::time::Duration;
+
+    fn at(milliseconds: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn a_dear_source_is_read_less_often() {
+        let mut plan = Plan::new(Pace::Change(Duration::from_secs(1)));
+        assert!(plan.is_due(at(0), 1));
+        plan.done(at(0), Duration::from_micros(100), 1, true);
+        assert!(plan.is_due(at(1000), 1), "100 us a second is a ten-thousandth");
+        plan.done(at(1000), Duration::from_millis(20), 1, true);
+        plan.done(at(2000), Duration::from_millis(20), 1, true);
+        assert!(!plan.is_due(at(2300), 1), "the cost is still rising to its true value");
+        for second in 3..9 {
+            plan.done(at(second * 1000), Duration::from_millis(20), 1, true);
+        }
+        assert!(!plan.is_due(at(27_000), 1));
+        assert!(plan.is_due(at(28_000), 1), "20 ms every 20 s is a thousandth");
+    }
+
+    #[test]
+    fn a_change_of_links_is_followed_at_once() {
+        let mut plan = Plan::new(Pace::Change(Duration::from_secs(60)));
+        plan.done(at(0), Duration::from_millis(1), 1, true);
+        assert!(!plan.is_due(at(1000), 1));
+        assert!(plan.is_due(at(1000), 2));
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_with_patience() {
+        let mut plan = Plan::new(Pace::Change(Duration::from_secs(1)));
+        plan.done(at(0), Duration::ZERO, 1, false);
+        assert!(!plan.is_due(at(4000), 1));
+        assert!(plan.is_due(at(5000), 1));
+        plan.done(at(5000), Duration::ZERO, 1, false);
+        assert!(!plan.may_open(at(14_000)));
+        assert!(plan.may_open(at(15_000)));
+    }
+
+    #[test]
+    fn old_blocks_are_dropped() {
+        let plan = Plan::new(Pace::Tick);
+        let (tick, deadline) = (Duration::from_secs(1), Duration::from_secs(1));
+        assert!(plan.is_fresh(at(0), at(4000), tick, deadline));
+        assert!(!plan.is_fresh(at(0), at(4001), tick, deadline));
+    }
+}

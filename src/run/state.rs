@@ -1,0 +1,249 @@
+//! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
+
+use super::schedule::Plan;
+use crate::analysis::peaks::{self, Peaks};
+use crate::sample::block::Block;
+use crate::sample::cell::Cell;
+use crate::sample::continuity::Continuity;
+use crate::sample::frame::{Frame, Monotonic, Outcome, SourceReport};
+use crate::sample::link::Links;
+use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::subject::{Subjects, SubjectsBuilder};
+use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
+use crate::source::{link_bursts, link_counters};
+use crate::topology::description::{self, Facts};
+use crate::topology::roles::{self, Selection};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether a source answered.
+pub static SUCCESS: Metric =
+    Metric::gauge("source_success", "Whether the source answered when it was last asked.", Unit::None);
+/// How long it took.
+pub static DURATION: Metric =
+    Metric::gauge("source_duration_seconds", "How long the source's last reading took.", Unit::Seconds)
+        .float();
+/// When the frame was made.
+pub static TIMESTAMP: Metric = Metric::gauge(
+    "frame_timestamp_seconds",
+    "When the values of this scrape were put together; they are sampled before the scrape, not by it.",
+    Unit::Seconds,
+)
+.float();
+/// What runs here.
+pub static BUILD: Metric = Metric::info("build_info", "The version that runs here.");
+/// Self-description's source name in `collect[]`.
+pub const SELF: &str = "self";
+
+static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
+static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
+static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
+/// The tables that the agent makes itself, for the lists of metrics.
+pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &peaks::COLUMNS];
+
+/// One source and what is remembered of it.
+pub struct Slot {
+    /// Its description.
+    pub info: &'static SourceInfo,
+    /// Itself, while nobody reads it.
+    pub source: Option<Box<dyn Source>>,
+    /// When it is due.
+    pub plan: Plan,
+    /// When it was sent to be read; `None` while it is here.
+    pub away_since: Option<Monotonic>,
+    /// How it did.
+    pub report: SourceReport,
+    /// The last reading. Kept for the next one to go on from, even while it must not be shown.
+    blocks: Vec<Arc<Block>>,
+    shown: bool,
+    continuity: Vec<Continuity>,
+    facts: Vec<Fact>,
+}
+
+impl Slot {
+    /// A source that was not opened yet.
+    pub fn new(info: &'static SourceInfo) -> Self {
+        let report = SourceReport { source: info.name, outcome: Outcome::Pending, took: Duration::ZERO };
+        let plan = Plan::new(info.pace);
+        Self {
+            info,
+            source: None,
+            plan,
+            away_since: None,
+            report,
+            blocks: Vec::new(),
+            shown: false,
+            continuity: Vec::new(),
+            facts: Vec::new(),
+        }
+    }
+
+    /// Its values must not be shown until it answers again.
+    pub fn hide(&mut self, outcome: Outcome) {
+        self.shown = false;
+        self.report.outcome = outcome;
+    }
+
+    /// Takes in a reading; its counters go on from the reading before.
+    fn take(&mut self, reading: Reading) {
+        self.report.outcome =
+            if reading.problems.is_empty() { Outcome::Read } else { Outcome::Partly(reading.problems) };
+        self.shown = true;
+        if reading.unchanged {
+            return;
+        }
+        self.facts = reading.facts;
+        self.continuity.resize_with(reading.blocks.len(), Continuity::default);
+        let mut before = std::mem::take(&mut self.blocks).into_iter();
+        for (mut block, continuity) in reading.blocks.into_iter().zip(&mut self.continuity) {
+            continuity.carry_on(before.next().as_deref(), &mut block);
+            self.blocks.push(Arc::new(block));
+        }
+    }
+
+    fn fail(&mut self, error: &SourceError) {
+        self.facts.clear();
+        self.hide(match error {
+            SourceError::Absent(reason) => Outcome::Absent(reason.clone()),
+            other => Outcome::Failed(other.to_string()),
+        });
+    }
+}
+
+/// All that the agent remembers.
+pub struct State {
+    /// The sources.
+    pub slots: Vec<Slot>,
+    /// The links as last told, with roles.
+    pub links: Arc<Links>,
+    /// Whether there are links whose bursts are followed.
+    pub has_wires: bool,
+    selection: Selection,
+    tick: Duration,
+    peaks: Peaks<2>,
+    bursts: Peaks<2>,
+    link_blocks: Vec<Arc<Block>>,
+    link_continuity: Continuity,
+    described: Option<(u64, Facts)>,
+    build: Arc<Block>,
+    sources: Arc<Subjects>,
+}
+
+impl State {
+    /// A state before the first reading.
+    pub fn new(sources: &[&'static SourceInfo], selection: Selection, tick: Duration) -> Self {
+        let mut list = SubjectsBuilder::default();
+        for (key, info) in sources.iter().enumerate() {
+            list.row(key as u64).label("source", info.name);
+        }
+        Self {
+            slots: sources.iter().map(|info| Slot::new(info)).collect(),
+            links: Arc::default(),
+            has_wires: false,
+            selection,
+            tick,
+            peaks: Peaks::new(link_counters::BYTE_COLUMNS),
+            bursts: Peaks::new([0, 1]),
+            link_blocks: Vec::new(),
+            link_continuity: Continuity::default(),
+            described: None,
+            build: Arc::new(build_info()),
+            sources: Arc::new(list.build()),
+        }
+    }
+
+    /// Shows other links from now on.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
+        let list = self.links.all().to_vec();
+        self.set_links(list);
+    }
+
+    /// Takes in what a source said.
+    pub fn take(&mut self, place: usize, result: Result<Reading, SourceError>, took: Duration) {
+        let slot = &mut self.slots[place];
+        slot.report.took = took;
+        match result {
+            Ok(mut reading) => {
+                let links = reading.links.take();
+                slot.take(reading);
+                if let Some(block) = slot.blocks.first() {
+                    match block.source {
+                        source if source == link_counters::SOURCE.name => self.peaks.note(block),
+                        source if source == link_bursts::SOURCE.name => self.bursts.note(block),
+                        _ => {}
+                    }
+                }
+                if let Some(list) = links {
+                    self.set_links(list);
+                }
+            }
+            Err(error) => slot.fail(&error),
+        }
+    }
+
+    fn set_links(&mut self, mut list: Vec<crate::sample::link::Link>) {
+        roles::assign(&mut list, &self.selection);
+        self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
+        self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
+    }
+
+    /// Puts the newest fresh blocks together.
+    pub fn frame(&mut self, now: Monotonic, wall_ns: u64) -> Frame {
+        self.describe_links(now);
+        let mut blocks =
+            vec![Arc::clone(&self.build), Arc::new(timestamp(now, wall_ns)), Arc::new(self.sources(now))];
+        blocks.extend(self.link_blocks.iter().cloned());
+        for slot in self.slots.iter().filter(|slot| slot.shown) {
+            let fresh = |at| slot.plan.is_fresh(at, now, self.tick, slot.info.deadline);
+            blocks.extend(slot.blocks.iter().filter(|block| fresh(block.read_at)).cloned());
+        }
+        blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
+        let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
+        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, reports }
+    }
+
+    /// Remakes the descriptions of links when links or facts have changed.
+    fn describe_links(&mut self, now: Monotonic) {
+        let mut facts = Facts::new();
+        for fact in self.slots.iter().flat_map(|slot| &slot.facts) {
+            facts.entry(fact.key).or_default().push((fact.label, fact.value.clone()));
+        }
+        let generation = self.links.generation;
+        if self.described.as_ref().is_some_and(|(of, known)| *of == generation && *known == facts) {
+            return;
+        }
+        let mut attributes = description::attributes(&self.links, now);
+        self.link_continuity.carry_on(self.link_blocks.last().map(Arc::as_ref), &mut attributes);
+        self.link_blocks = vec![Arc::new(description::info(&self.links, &facts, now)), Arc::new(attributes)];
+        self.described = Some((generation, facts));
+    }
+
+    fn sources(&self, now: Monotonic) -> Block {
+        let mut block = Block::new(SELF, now, &SOURCE_COLUMNS, Arc::clone(&self.sources));
+        for (row, slot) in self.slots.iter().enumerate() {
+            let success = match slot.report.outcome {
+                Outcome::Read | Outcome::Partly(_) => 1,
+                Outcome::Failed(_) | Outcome::Stuck(_) => 0,
+                // What does not exist on this host neither succeeds nor fails.
+                Outcome::Absent(_) | Outcome::Pending => continue,
+            };
+            let took = slot.report.took.as_secs_f64();
+            block.set_row(row, [Cell::integer(success), Cell::float(took)]);
+        }
+        block
+    }
+}
+
+fn timestamp(now: Monotonic, wall_ns: u64) -> Block {
+    let seconds = Cell::float(wall_ns as f64 / 1e9);
+    Block::of_host(SELF, now, &TIMESTAMP_COLUMNS, &Subjects::host(), vec![seconds])
+}
+
+fn build_info() -> Block {
+    let mut list = SubjectsBuilder::default();
+    list.row(0).label("version", env!("CARGO_PKG_VERSION"));
+    let mut block = Block::new(SELF, Monotonic::default(), &BUILD_COLUMNS, Arc::new(list.build()));
+    block.set(0, 0, Cell::integer(1));
+    block
+}

@@ -1,0 +1,246 @@
+//! The generic netlink family `ethtool`: one question at a time to each exported link, and what the answers share.
+//!
+//! A driver that does not know a question answers EOPNOTSUPP and would do so for ever; that is remembered for as
+//! long as the link keeps its identity, because a host has hundreds of software devices without rings. Only exported
+//! links are asked: each question takes the kernel's RTNL lock, and ports of guests can be ten thousand.
+
+use super::genetlink::Family;
+use super::message::Request;
+use super::netlink::{NetlinkError, Protocol, Session};
+use crate::sample::block::Block;
+use crate::sample::cell::{Cell, Gap};
+use crate::sample::link::{Index, Link, Links};
+use crate::sample::metric::Column;
+use crate::sample::subject::Key;
+use crate::source::contract::{Context, Reading, SourceError};
+use std::collections::HashSet;
+use std::time::Duration;
+
+pub mod answer;
+#[cfg(test)]
+pub mod testing;
+
+use answer::{BITSET_NOMASK, BITSET_SIZE, BITSET_VALUE, STRSET_STRINGSETS};
+
+/// What can be asked (`ETHTOOL_MSG_*_GET` of include/uapi/linux/ethtool_netlink.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Command {
+    /// ETHTOOL_MSG_STRSET_GET.
+    StringSets = 1,
+    /// ETHTOOL_MSG_LINKMODES_GET.
+    LinkModes = 4,
+    /// ETHTOOL_MSG_LINKSTATE_GET.
+    LinkState = 6,
+    /// ETHTOOL_MSG_FEATURES_GET.
+    Features = 11,
+    /// ETHTOOL_MSG_RINGS_GET.
+    Rings = 15,
+    /// ETHTOOL_MSG_CHANNELS_GET.
+    Channels = 17,
+    /// ETHTOOL_MSG_COALESCE_GET.
+    Coalescing = 19,
+    /// ETHTOOL_MSG_PAUSE_GET, with statistics.
+    Pause = 21,
+    /// ETHTOOL_MSG_FEC_GET, with statistics.
+    Fec = 29,
+    /// ETHTOOL_MSG_STATS_GET: the groups eth-phy, eth-mac, eth-ctrl and rmon.
+    Statistics = 32,
+}
+
+/// `ETHTOOL_FLAG_COMPACT_BITSETS`: bit sets as words, not as a list of names.
+const COMPACT_BITSETS: u32 = 1;
+/// `ETHTOOL_FLAG_STATS`. Commands other than pause and FEC refuse it.
+const WITH_STATISTICS: u32 = 1 << 2;
+const HEADER_DEVICE_INDEX: u16 = 1;
+const HEADER_FLAGS: u16 = 3;
+const STATS_GROUPS: u16 = 3;
+/// `ETHTOOL_STATS_ETH_PHY`, `_ETH_MAC`, `_ETH_CTRL` and `_RMON`, as bits.
+const ALL_GROUPS: u32 = 0b1111;
+const STRINGSETS_STRINGSET: u16 = 1;
+const STRINGSET_ID: u16 = 1;
+
+impl Command {
+    fn what(self) -> &'static str {
+        match self {
+            Self::StringSets => "names",
+            Self::LinkModes => "link modes",
+            Self::LinkState => "the link's state",
+            Self::Features => "features",
+            Self::Rings => "ring sizes",
+            Self::Channels => "channels",
+            Self::Coalescing => "interrupt coalescing",
+            Self::Pause => "pause parameters",
+            Self::Fec => "forward error correction",
+            Self::Statistics => "standard statistics",
+        }
+    }
+
+    fn flags(self) -> u32 {
+        match self {
+            Self::Pause | Self::Fec => COMPACT_BITSETS | WITH_STATISTICS,
+            _ => COMPACT_BITSETS,
+        }
+    }
+
+    /// The attribute that holds the request's header: `ETHTOOL_A_*_HEADER`.
+    fn header(self) -> u16 {
+        match self {
+            Self::Statistics => 2,
+            _ => 1,
+        }
+    }
+
+    fn request(self, family: Family, device: Option<Index>) -> Request {
+        let request = family.request(self as u8, 0).with_nested(self.header(), |header| {
+            let header = header.with(HEADER_FLAGS, &self.flags().to_ne_bytes());
+            match device {
+                Some(index) => header.with(HEADER_DEVICE_INDEX, &index.to_ne_bytes()),
+                None => header,
+            }
+        });
+        match self {
+            Self::Statistics => request.with_nested(STATS_GROUPS, |groups| {
+                groups
+                    .with(BITSET_NOMASK, &[])
+                    .with(BITSET_SIZE, &ALL_GROUPS.count_ones().to_ne_bytes())
+                    .with(BITSET_VALUE, &ALL_GROUPS.to_ne_bytes())
+            }),
+            _ => request,
+        }
+    }
+}
+
+/// A session with the family.
+#[derive(Debug)]
+pub struct Ethtool {
+    session: Session,
+    family: Family,
+    /// What a link's driver does not answer.
+    unsupported: HashSet<(Key, Command)>,
+    generation: u64,
+}
+
+impl Ethtool {
+    /// Opens a session; `Absent` on a kernel without the family (before 5.6).
+    pub fn open(deadline: Duration) -> Result<Self, SourceError> {
+        const WHAT: &str = "looking for the generic netlink family ethtool";
+        let failed = |error| SourceError::Netlink { what: WHAT, error };
+        let mut session = Session::open(Protocol::Generic, deadline).map_err(failed)?;
+        match Family::resolve(&mut session, "ethtool") {
+            Ok(family) => Ok(Self { session, family, unsupported: HashSet::new(), generation: 0 }),
+            Err(NetlinkError::Kernel(libc::ENOENT)) => {
+                Err(SourceError::Absent("the kernel has no ethtool netlink (it came with 5.6)".into()))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Asks every exported link one question and makes a table of the answers, a row a link. `parse` gets a row
+    /// whose cells all say `Unsupported` and sets what the answer holds.
+    pub fn table(
+        &mut self,
+        source: &'static str,
+        columns: &'static [Column],
+        command: Command,
+        context: &Context,
+        mut parse: impl FnMut(&[u8], usize, &mut Block),
+    ) -> Result<Reading, SourceError> {
+        let links = &context.links;
+        let mut block = Block::new(source, context.now, columns, links.exported_subjects().clone());
+        let everything = |_: &Link| true;
+        let problems = self.ask_each(command, links, everything, |row, answer| match answer {
+            Ok(payload) => {
+                block.set_row(row, columns.iter().map(|_| Cell::gap(Gap::Unsupported)));
+                parse(payload, row, &mut block);
+            }
+            Err(gap) => block.set_row(row, columns.iter().map(|_| Cell::gap(gap))),
+        })?;
+        Ok(Reading { problems, ..Reading::of(block) })
+    }
+
+    /// Asks those exported links that `select` wants to be asked; `each` gets a link's row and the payload of the
+    /// answer, or why there is none. What failed for one link only is told in the sentences that come back.
+    pub fn ask_each(
+        &mut self,
+        command: Command,
+        links: &Links,
+        select: impl Fn(&Link) -> bool,
+        mut each: impl FnMut(usize, Result<&[u8], Gap>),
+    ) -> Result<Vec<String>, SourceError> {
+        self.forget_the_gone(links);
+        let mut problems = Problems::new(command.what());
+        for (row, link) in links.exported().iter().enumerate().filter(|(_, link)| select(link)) {
+            if self.unsupported.contains(&(link.key, command)) {
+                each(row, Err(Gap::Unsupported));
+                continue;
+            }
+            let mut request = command.request(self.family, Some(link.index));
+            match self.session.ask(&mut request, |message| each(row, Ok(message.payload))) {
+                Ok(()) => {}
+                Err(NetlinkError::Kernel(libc::EOPNOTSUPP)) => {
+                    self.unsupported.insert((link.key, command));
+                    each(row, Err(Gap::Unsupported));
+                }
+                Err(error) => each(row, Err(problems.note(link, error)?)),
+            }
+        }
+        Ok(problems.sentences())
+    }
+
+    /// The names of a string set that is the same for all links (`ETH_SS_FEATURES`, `ETH_SS_LINK_MODES`), by index.
+    pub fn string_set(&mut self, set: u32) -> Result<Vec<String>, NetlinkError> {
+        let command = Command::StringSets;
+        let mut request = command.request(self.family, None).with_nested(STRSET_STRINGSETS, |sets| {
+            sets.with_nested(STRINGSETS_STRINGSET, |one| one.with(STRINGSET_ID, &set.to_ne_bytes()))
+        });
+        let mut names = Vec::new();
+        self.session.ask(&mut request, |message| names = answer::strings(message.payload))?;
+        Ok(names)
+    }
+
+    fn forget_the_gone(&mut self, links: &Links) {
+        if self.generation != links.generation && !self.unsupported.is_empty() {
+            let keys: HashSet<Key> = links.exported().iter().map(|link| link.key).collect();
+            self.unsupported.retain(|(key, _)| keys.contains(key));
+        }
+        self.generation = links.generation;
+    }
+}
+
+/// What went wrong while links were asked one by one for the same thing.
+#[derive(Debug)]
+pub struct Problems {
+    what: &'static str,
+    denied: bool,
+    sentences: Vec<String>,
+}
+
+impl Problems {
+    /// None yet. `what` completes "asking for …".
+    pub fn new(what: &'static str) -> Self {
+        Self { what, denied: false, sentences: Vec::new() }
+    }
+
+    /// Says which gap a link's failure makes. A failure that is not the kernel's word on this link ends the reading.
+    pub fn note(&mut self, link: &Link, error: NetlinkError) -> Result<Gap, SourceError> {
+        match error {
+            error if error.is_gone() => return Ok(Gap::NotRead),
+            error if error.is_denied() => self.denied = true,
+            NetlinkError::Kernel(_) => {
+                self.sentences.push(format!("asking for {} of {}: {error}", self.what, link.name));
+            }
+            error => return Err(SourceError::Netlink { what: self.what, error }),
+        }
+        Ok(Gap::Failed)
+    }
+
+    /// All of it, a sentence each; a refusal is said once, not for each link.
+    pub fn sentences(mut self) -> Vec<String> {
+        if self.denied {
+            self.sentences
+                .insert(0, format!("not permitted: asking for {} (needs CAP_NET_ADMIN)", self.what));
+        }
+        self.sentences
+    }
+}

@@ -1,0 +1,121 @@
+//! `cargo xtask vm`: runs miglink on Debian's stock kernel with real NIC drivers and compares what it says with
+//! `ip`, `tc`, `ethtool` and sysfs, which network namespaces of a development machine cannot do.
+//!
+//! `lab` makes the guest out of `kernel` and `initramfs` (a `cpio`) and boots it in a `machine`, once for each
+//! `scene`. What comes out is judged: `compare` holds `exposition` against `tools` by the table in `rules`,
+//! `expect` reads what the scene's script expects, `report` prints the rows.
+
+mod compare;
+mod cpio;
+mod expect;
+mod exposition;
+mod initramfs;
+mod kernel;
+mod lab;
+mod machine;
+mod report;
+mod rules;
+mod scene;
+mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use self::compare::Snapshot;
+use self::lab::Lab;
+use self::report::Row;
+
+/// Arguments of the task.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Scenes to run; all without any.
+    scenes: Vec<String>,
+    /// The miglink program to run in the guest; built in release mode without it.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Keeps each scene's console and results, and all rows, here.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Judges again what --keep has kept in this directory, without booting.
+    #[arg(long, conflicts_with_all = ["binary", "keep"])]
+    replay: Option<PathBuf>,
+    /// Prints every row, not only those that fail.
+    #[arg(long)]
+    rows: bool,
+    /// Lists the scenes.
+    #[arg(long)]
+    list: bool,
+    /// Seconds after which a scene's machine is stopped.
+    #[arg(long, default_value_t = 300)]
+    timeout: u64,
+}
+
+/// Runs the scenes and prints a row for each comparison.
+///
+/// # Errors
+/// When nothing can be run or judged at all; a comparison or a scene that fails is an exit code of 1.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm");
+    let scenes = scene::select(&scripts.join("scenes"), &args.scenes)?;
+    if args.list {
+        for scene in &scenes {
+            println!("{:10} {}", scene.name, scene.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let work = tempfile::tempdir().context("temporary directory")?;
+    let dir = args.replay.as_deref().or(args.keep.as_deref()).unwrap_or(work.path());
+    if args.replay.is_none() {
+        let lab = Lab::prepare(args.binary.clone(), &scripts, Duration::from_secs(args.timeout))?;
+        for scene in &scenes {
+            // A scene that cannot be run fails; it does not keep the others from running.
+            if let Err(error) = lab.run(scene, &dir.join(&scene.name)) {
+                eprintln!("{}: {error:#}", scene.name);
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    for scene in &scenes {
+        let out = dir.join(&scene.name).join("out");
+        rows.extend(judge(&scene.name, &out).with_context(|| format!("scene {}", scene.name))?);
+    }
+    if args.keep.is_some() {
+        fs::write(dir.join("rows"), report::all(&rows)).context("writing rows")?;
+    }
+    print!("{}", if args.rows { report::all(&rows) } else { report::summary(&rows) });
+    Ok(if rows.iter().all(|row| row.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All rows of a scene that has run. How its script ended is a row too: one that stopped half way is not right.
+fn judge(scene: &str, out: &Path) -> Result<Vec<Row>> {
+    let status = fs::read_to_string(out.join("status")).unwrap_or_else(|_| "none".to_owned());
+    let status = status.trim();
+    let mut rows = vec![Row {
+        scene: scene.to_owned(),
+        snapshot: "end".to_owned(),
+        metric: "exit status of the script".to_owned(),
+        subject: "scene".to_owned(),
+        miglink: status.to_owned(),
+        tool: "0".to_owned(),
+        ok: status == "0",
+    }];
+    let mut snapshots = Vec::new();
+    for entry in fs::read_dir(out).into_iter().flatten() {
+        let dir = entry?.path();
+        if dir.join("settings").exists() {
+            snapshots.push(Snapshot::load(&dir)?);
+        }
+    }
+    for snapshot in &snapshots {
+        rows.extend(snapshot.rows(scene)?);
+    }
+    let expectations = fs::read_to_string(out.join("expect")).unwrap_or_default();
+    for line in expectations.lines() {
+        rows.push(expect::judge(line, scene, &snapshots)?);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,51 @@
+# about: tbf, htb with leaves, prio, netem, fq and ingress qdiscs on NICs and a veth, with traffic; then replaced
+make_far
+address e1000e 1
+address vmxnet3 2
+address virtio 3
+ip link add shaped type veth peer name shaped-far
+ip link set shaped-far netns far
+address shaped 4 shaped-far
+
+tc qdisc add dev e1000e root handle 1: tbf rate 40mbit burst 32kb latency 20ms
+tc qdisc add dev vmxnet3 root handle 2: htb default 20
+tc class add dev vmxnet3 parent 2: classid 2:1 htb rate 100mbit
+tc class add dev vmxnet3 parent 2:1 classid 2:10 htb rate 30mbit ceil 100mbit
+tc class add dev vmxnet3 parent 2:1 classid 2:20 htb rate 10mbit ceil 30mbit
+tc qdisc add dev vmxnet3 parent 2:10 handle 10: fq limit 50
+tc qdisc add dev vmxnet3 parent 2:20 handle 20: netem delay 5ms loss 1% limit 100
+tc qdisc add dev virtio root handle 3: prio
+tc qdisc add dev virtio parent 3:2 handle 32: tbf rate 20mbit burst 16kb limit 30kb
+tc qdisc add dev virtio clsact
+tc qdisc add dev shaped root handle 4: netem delay 3ms limit 20
+start_miglink
+for i in 1 2 3 4; do reachable $i; done
+
+send 1 20 & traffic=$!
+sleep 1
+snap busy
+wait $traffic
+for i in 1 2 3 4; do send $i 4; receive $i 1; done
+sleep 3
+snap quiet
+expect quiet 'miglink_qdisc_bytes_total{device="e1000e",kind="tbf"} >= 20000000'
+expect quiet 'miglink_qdisc_overlimits_total{device="e1000e",kind="tbf"} >= 1'
+expect quiet 'present miglink_qdisc_bytes_total{device="vmxnet3",kind="htb",handle="2:"}'
+expect quiet 'miglink_qdisc_drops_total{device="vmxnet3",kind="netem",handle="20:"} >= 1'
+expect quiet 'present miglink_qdisc_bytes_total{device="shaped",kind="netem"}'
+
+say "a backlog stands still"
+tc qdisc replace dev e1000e root handle 1: tbf rate 8kbit burst 2kb limit 60kb
+dd if=/dev/zero bs=1k count=40 2>/dev/null | nc -w 2 10.0.1.2 5009 2>/dev/null || true
+ping -c 20 -i 0.05 -s 1200 -W 1 10.0.1.2 >/dev/null || true
+snap backlog
+
+say "qdiscs are replaced"
+tc qdisc del dev e1000e root
+tc qdisc replace dev virtio root handle 5: netem delay 1ms
+send 3 1
+sleep 3
+snap replaced
+expect replaced 'absent miglink_qdisc_bytes_total{device="e1000e",kind="tbf"}'
+expect replaced 'absent miglink_qdisc_bytes_total{device="virtio",kind="prio"}'
+expect replaced 'present miglink_qdisc_bytes_total{device="virtio",kind="netem",handle="5:"}'
