@@ -99,7 +99,7 @@ const RESYNC: Duration = Duration::from_secs(60);
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let events = Events::join(&[RTNLGRP_TC]).map_err(failed)?;
     let session = Session::open(Protocol::Route, SOURCE.deadline).map_err(failed)?;
-    Ok(Box::new(Qdiscs {
+    Ok(Box::new(QdiscSource {
         events,
         session,
         qdiscs: Table::new(What::Qdiscs, &QDISC_COLUMNS, |queue| cells(queue, queue.rate, queue.flow_rate)),
@@ -112,7 +112,7 @@ fn failed(error: NetlinkError) -> SourceError {
     SourceError::Netlink { what: "asking for qdiscs", error }
 }
 
-struct Qdiscs {
+struct QdiscSource {
     events: Events,
     session: Session,
     qdiscs: Table,
@@ -131,7 +131,7 @@ struct Whole {
     last: Option<Index>,
 }
 
-impl Source for Qdiscs {
+impl Source for QdiscSource {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let links = &context.links;
         if self.drain_events(links)? || self.qdiscs.has_missed() || self.classes.has_missed() {
@@ -158,7 +158,7 @@ impl Source for Qdiscs {
     }
 }
 
-impl Qdiscs {
+impl QdiscSource {
     /// Whether anything has changed; what was deleted is forgotten.
     fn drain_events(&mut self, links: &Links) -> Result<bool, SourceError> {
         let (qdiscs, classes, mut changed) = (&mut self.qdiscs, &mut self.classes, false);

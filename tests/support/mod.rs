@@ -4,6 +4,7 @@
 //! The namespace ends with that process: there is nothing to clean up, not even after a crash. An ordinary user gets
 //! a user namespace around it where the kernel allows that.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod exporter;
 
@@ -72,15 +73,16 @@ pub fn json(command: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&run(command)).expect(command)
 }
 
-/// Runs many `ip` commands in one process, a line each.
-pub fn ip_batch(lines: &str) {
+/// Runs many `ip` commands in one process.
+pub fn ip_batch(commands: impl IntoIterator<Item = String>) {
+    let lines: Vec<String> = commands.into_iter().collect();
     let mut child = Command::new("ip")
         .args(["-batch", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .expect("ip");
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    child.stdin.take().expect("a pipe").write_all(lines.join("\n").as_bytes()).expect("written");
     assert!(child.wait().expect("ip").success());
 }
 
