@@ -8,7 +8,7 @@ use crate::sample::frame::{Frame, Outcome, SourceReport};
 use crate::sample::link::Link;
 use crate::sample::metric::{Form, Metric};
 use crate::sample::subject::Key;
-use crate::source::{link_counters, link_modes, rings};
+use crate::source::{driver_statistics, link_counters, link_modes, rings};
 use askama::Template;
 use std::collections::HashMap;
 
@@ -40,6 +40,7 @@ struct LinkRow<'a> {
     transmit_peaks: String,
     receive_ring: String,
     transmit_ring: String,
+    overflows: String,
     missed: String,
     drops: String,
     carrier_changes: String,
@@ -155,6 +156,7 @@ impl<'a> View<'a> {
             transmit_peaks: self.peaks(&peaks::TRANSMIT_PEAK, key),
             receive_ring: self.ring("rx", key),
             transmit_ring: self.ring("tx", key),
+            overflows: self.count(&driver_statistics::RING_OVERFLOWS, key),
             missed: self.count(&link_counters::MISSED, key),
             drops: drops.join(" · "),
             carrier_changes: link.carrier_changes.map_or(NOTHING.into(), |n| units::count(n as f64)),
