@@ -55,13 +55,21 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         .map_err(|error| SourceError::Netlink { what: "asking for link statistics", error })?;
     let ioctl = EthtoolIoctl::open()
         .map_err(|error| SourceError::Io { what: "a socket for driver statistics".into(), error })?;
-    Ok(Box::new(DriverStatistics { session, ioctl, counters: HashMap::new(), values: Vec::new() }))
+    Ok(Box::new(DriverStatistics {
+        session,
+        ioctl,
+        counters: HashMap::new(),
+        generation: 0,
+        values: Vec::new(),
+    }))
 }
 
 struct DriverStatistics {
     session: Session,
     ioctl: EthtoolIoctl,
     counters: HashMap<Key, Counter>,
+    /// That of the links when `counters` was last cleared of links that have gone.
+    generation: u64,
     /// Kept for its memory.
     values: Vec<u64>,
 }
@@ -80,7 +88,10 @@ impl Source for DriverStatistics {
         let mut block =
             Block::new(SOURCE.name, context.now, &COLUMNS, context.links.exported_subjects().clone());
         block.column_mut(0).fill(Cell::gap(Gap::Unsupported).bits());
-        self.counters.retain(|key, _| exported.iter().any(|link| link.key == *key));
+        if self.generation != context.links.generation {
+            self.counters.retain(|key, _| exported.iter().any(|link| link.key == *key));
+            self.generation = context.links.generation;
+        }
         let mut problems = Problems::new("asking for driver statistics");
         let mut facts = Vec::new();
         for (row, link) in exported.iter().enumerate().filter(|(_, link)| link.kind == "physical") {
@@ -102,7 +113,7 @@ impl Source for DriverStatistics {
 impl DriverStatistics {
     /// A link's overflows now; `None` if its driver does not count them.
     fn overflows(&mut self, link: &Link) -> Result<Option<u64>, NetlinkError> {
-        let Self { session, ioctl, counters, values } = self;
+        let Self { session, ioctl, counters, values, .. } = self;
         let mut counter = match counters.remove(&link.key) {
             Some(counter) => counter,
             None => Counter::of(link, ioctl)?,

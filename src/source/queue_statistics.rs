@@ -84,13 +84,13 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         }
         family => family.map_err(failed)?,
     };
-    let subjects = Arc::new(Subjects::default());
     Ok(Box::new(QueueStatistics {
         session,
         family,
         unsupported: HashSet::new(),
+        generation: 0,
         queues: Vec::new(),
-        subjects,
+        subjects: Arc::default(),
     }))
 }
 
@@ -99,6 +99,8 @@ struct QueueStatistics {
     family: Family,
     /// Links whose driver has no statistics of queues, or all links where the kernel has none (before 6.9).
     unsupported: HashSet<Key>,
+    /// That of the links when `unsupported` was last cleared of links that have gone.
+    generation: u64,
     /// The queues of the last reading, and the subjects made of them.
     queues: Vec<(Key, u32)>,
     subjects: Arc<Subjects>,
@@ -134,7 +136,10 @@ impl Answer {
 impl Source for QueueStatistics {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let links = &context.links;
-        self.unsupported.retain(|key| links.exported().iter().any(|link| link.key == *key));
+        if self.generation != links.generation {
+            self.unsupported.retain(|key| links.exported().iter().any(|link| link.key == *key));
+            self.generation = links.generation;
+        }
         let mut problems = Problems::new("asking for statistics of queues");
         let (mut all, mut cut) = (Vec::new(), Vec::new());
         for link in links.exported().iter().filter(|link| link.kind == "physical") {
