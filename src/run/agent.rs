@@ -5,12 +5,12 @@
 //! next frame, and a stuck one into none.
 
 use super::clock::Clock;
+use super::config::Settings;
 use super::lane::{Done, Job, Lane, Message};
 use super::state::State;
 use crate::sample::frame::{Frame, Monotonic, Outcome};
 use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
 use crate::source::links;
-use crate::topology::roles::Selection;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,6 @@ const GRACE: Duration = Duration::from_millis(250);
 const FAST: Duration = Duration::from_millis(100);
 /// How many of a source's problems go to the log at once.
 const SAID: usize = 5;
-
-/// What the configuration says to the agent.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Which links are shown.
-    pub selection: Selection,
-}
 
 /// The newest frame and the one before it.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@
 //! else is shared.
 
 use super::clock::Clock;
+use super::config::Settings;
 use crate::source::contract::{Context, Reading, Source, SourceError, SourceInfo};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +51,7 @@ pub enum Message {
     /// A source was read.
     Done(Done),
     /// Take up a new configuration.
-    Configure(super::agent::Settings),
+    Configure(Settings),
     /// End.
     Stop,
 }
