@@ -1,8 +1,9 @@
 //! What the PCIe slot gives a link's NIC: bandwidth now and at best, as the least of the function itself and every
 //! bridge above it, from /sys/bus/pci/devices. And its NUMA node.
 //!
-//! The same walk and figures as `pcie_bandwidth_available` (drivers/pci/pci.c). A virtio device moves no data
-//! over the PCIe link that its emulated function pretends to have (2.5 GT/s, one lane), so it has no bandwidth here.
+//! The same walk and figures as `pcie_bandwidth_available` (drivers/pci/pci.c). A paravirtual device
+//! (virtio, vmxnet3) moves no data over the PCIe link that its emulated function pretends to have, such as one lane of
+//! 2.5 GT/s, so it has no bandwidth here.
 
 use super::contract::{
     read_file, Context, Fact, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo,
@@ -97,9 +98,10 @@ impl Source for Pcie {
     }
 }
 
-/// Whether the link's device is a virtio one, which stands on a PCI function without being one.
+/// Whether the link's device is made of software: virtio, which stands on a PCI function without being one, or
+/// vmxnet3, which is one.
 fn is_paravirtual(link: &Link) -> bool {
-    link.bus_address.starts_with("virtio")
+    link.bus_address.starts_with("virtio") || link.driver == "vmxnet3"
 }
 
 /// The directory of a PCI function, with all functions above it as parents.
@@ -220,7 +222,9 @@ mod tests {
         let tree = Tree::of(&text("sys/pcie.tree"));
         let mut virtio = link(6, "paravirtual", "0000:60:00.0");
         virtio.bus_address = "virtio3".into();
+        let vmxnet3 = Link { driver: "vmxnet3".into(), ..link(10, "vmxnet3", "0000:60:00.0") };
         let links = vec![
+            vmxnet3,
             link(1, "full", "0000:3b:00.0"),
             link(2, "narrow-bridge", "0000:5e:00.0"),
             link(3, "narrow-slot", "0000:86:00.1"),

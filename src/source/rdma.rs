@@ -2,7 +2,8 @@
 //! /sys/class/infiniband.
 //!
 //! Bytes that move by RDMA pass no socket and often not even the link's own counters, so this is the only place
-//! where they show. A counter's file may ask the firmware: each is opened and read once a second at most.
+//! where they show. A counter's file may ask the firmware, so this is read beside attributes; and the ports of links
+//! that are not exported (virtual functions meant for guests: there may be a hundred) are left alone.
 
 use super::contract::{read_file, Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
 use super::rows::{KeptSubjects, Keys};
@@ -11,7 +12,8 @@ use crate::sample::cell::{Cell, Gap};
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use fields::{COLUMNS, COUNTERS, INFO_COLUMNS};
 use ports::Port;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "rdma",
     help: "State, traffic and congestion counters of RDMA ports, from /sys/class/infiniband.",
     privilege: "",
-    pace: Pace::Change(Duration::from_secs(1)),
+    pace: Pace::Tick,
     lane: Lane::Attributes,
     deadline: Duration::from_secs(5),
     tables: &[COLUMNS, &INFO_COLUMNS],
@@ -44,6 +46,9 @@ fn open(roots: &Roots) -> Result<Box<dyn Source>, SourceError> {
 
 #[derive(Default)]
 struct Rdma {
+    /// All ports.
+    names: Vec<PathBuf>,
+    /// Those that are read.
     ports: Vec<Port>,
     /// Of which links the ports' devices were found.
     generation: Option<u64>,
@@ -55,9 +60,17 @@ struct Rdma {
 impl Source for Rdma {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let names = ports::list(&context.roots.sys.join("class/infiniband"))?;
-        let same = self.ports.iter().map(|port| &port.directory).eq(&names);
-        if !same || self.generation != Some(context.links.generation) {
-            self.ports = names.into_iter().map(Port::explore).collect();
+        if self.names != names || self.generation != Some(context.links.generation) {
+            self.names = names;
+            let hidden: BTreeSet<&str> = context
+                .links
+                .all()
+                .iter()
+                .filter(|link| !link.exported)
+                .map(|link| link.name.as_str())
+                .collect();
+            let ports = self.names.iter().cloned().map(Port::explore);
+            self.ports = ports.filter(|port| !hidden.contains(port.device.as_str())).collect();
             self.generation = Some(context.links.generation);
         }
         let (subjects, described) = self.make_subjects();
@@ -159,8 +172,9 @@ fn rate(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{rate, state_number, SOURCE};
+    use crate::sample::link::Link;
     use crate::source::contract::SourceError;
-    use crate::source::fixture::{context, golden, lines, text, value_of, Tree};
+    use crate::source::fixture::{context, golden, lines, link, text, value_of, Tree};
     use proptest::prelude::{any, prop_assert, proptest};
     use std::sync::Arc;
 
@@ -202,6 +216,17 @@ mod tests {
         let series = r#"rdma_transmit_packets_total{rdma_device="rxe0",port="1",device="eth0"}"#;
         assert_eq!(value_of(&reading, series), "Failed");
         assert!(matches!((SOURCE.open)(&Tree::of("").roots()), Err(SourceError::Absent(_))));
+    }
+
+    #[test]
+    fn ports_of_links_that_are_not_exported_are_left_alone() {
+        let tree = Tree::of(&text("sys/rdma.tree"));
+        let mut source = (SOURCE.open)(&tree.roots()).expect("opens");
+        let guest = Link { exported: false, ..link(1, "ens1f0np0", "") };
+        let reading = source.read(&context(&tree.roots(), vec![guest, link(2, "eth0", "")])).expect("reads");
+        let devices: Vec<_> =
+            (0..2).filter_map(|row| reading.blocks[0].subjects.label(row, "rdma_device")).collect();
+        assert_eq!(devices, ["mlx5_1", "rxe0"], "ib1 is in another namespace: nothing is known against it");
     }
 
     #[test]
