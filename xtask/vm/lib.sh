@@ -140,14 +140,17 @@ tools() {
     done
 }
 
-# What they say of settings, which only change when the scene changes them.
+# What they say of settings, which only change when the scene changes them. ethtool's * is a dump of all devices.
 settings() {
     mkdir -p "$1"
-    for path in /sys/class/net/*; do
-        device=${path##*/}
-        case $device in lo | bonding_masters) continue ;; esac
-        ethtool -l "$device" >"$1/ethtool-l.$device" 2>/dev/null || true
-        [ -d "$path/device" ] || continue
-        for option in i g; do ethtool "-$option" "$device" >"$1/ethtool-$option.$device" 2>/dev/null || true; done
+    ethtool '*' >"$1/modes" 2>/dev/null || true
+    ethtool -g '*' >"$1/rings" 2>/dev/null || true
+    ethtool -l '*' >"$1/channels" 2>/dev/null || true
+    ethtool --json -a '*' >"$1/pause.json" 2>/dev/null || true
+    ethtool -c '*' >"$1/coalescing" 2>/dev/null || true
+    ethtool --json -k '*' >"$1/features.json" 2>/dev/null || true
+    for path in /sys/class/net/*/device; do
+        device=${path%/device} device=${device##*/}
+        [ ! -d "$path" ] || ethtool -i "$device" | sed "1i Driver of $device:" >>"$1/drivers"
     done
 }

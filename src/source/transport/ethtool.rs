@@ -63,16 +63,16 @@ const STRINGSET_ID: u16 = 1;
 impl Command {
     fn what(self) -> &'static str {
         match self {
-            Self::StringSets => "names",
-            Self::LinkModes => "link modes",
-            Self::LinkState => "the link's state",
-            Self::Features => "features",
-            Self::Rings => "ring sizes",
-            Self::Channels => "channels",
-            Self::Coalescing => "interrupt coalescing",
-            Self::Pause => "pause parameters",
-            Self::Fec => "forward error correction",
-            Self::Statistics => "standard statistics",
+            Self::StringSets => "asking for names",
+            Self::LinkModes => "asking for link modes",
+            Self::LinkState => "asking for the link's state",
+            Self::Features => "asking for features",
+            Self::Rings => "asking for ring sizes",
+            Self::Channels => "asking for channels",
+            Self::Coalescing => "asking for interrupt coalescing",
+            Self::Pause => "asking for pause parameters",
+            Self::Fec => "asking for forward error correction",
+            Self::Statistics => "asking for standard statistics",
         }
     }
 
@@ -217,7 +217,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None yet. `what` completes "asking for …".
+    /// None yet. `what` says what was being done, for example "asking for ring sizes".
     pub fn new(what: &'static str) -> Self {
         Self { what, denied: false, sentences: Vec::new() }
     }
@@ -228,7 +228,7 @@ impl Problems {
             error if error.is_gone() => return Ok(Gap::NotRead),
             error if error.is_denied() => self.denied = true,
             NetlinkError::Kernel(_) => {
-                self.sentences.push(format!("asking for {} of {}: {error}", self.what, link.name));
+                self.sentences.push(format!("{} of {}: {error}", self.what, link.name));
             }
             error => return Err(SourceError::Netlink { what: self.what, error }),
         }
@@ -238,9 +238,47 @@ impl Problems {
     /// All of it, a sentence each; a refusal is said once, not for each link.
     pub fn sentences(mut self) -> Vec<String> {
         if self.denied {
-            self.sentences
-                .insert(0, format!("not permitted: asking for {} (needs CAP_NET_ADMIN)", self.what));
+            self.sentences.insert(0, format!("not permitted: {} (needs CAP_NET_ADMIN)", self.what));
         }
         self.sentences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problems;
+    use crate::sample::cell::Gap;
+    use crate::sample::link::Link;
+    use crate::source::transport::netlink::NetlinkError;
+    use std::time::Duration;
+
+    fn link(name: &str) -> Link {
+        Link { name: name.into(), ..Link::default() }
+    }
+
+    #[test]
+    fn a_failure_names_its_link_and_a_refusal_is_said_once() {
+        let mut problems = Problems::new("asking for ring sizes");
+        for (name, error, gap) in [
+            ("eth0", libc::EPERM, Gap::Failed),
+            ("eth1", libc::EIO, Gap::Failed),
+            ("eth2", libc::ENODEV, Gap::NotRead),
+            ("eth3", libc::EACCES, Gap::Failed),
+        ] {
+            let noted = problems.note(&link(name), NetlinkError::Kernel(error));
+            assert!(noted.is_ok_and(|noted| noted == gap), "{name}");
+        }
+        let sentences = problems.sentences();
+        assert_eq!(sentences.len(), 2, "{sentences:?}");
+        assert!(sentences[0].contains("CAP_NET_ADMIN"), "{sentences:?}");
+        assert!(sentences[1].contains("ring sizes of eth1: Input/output error"), "{sentences:?}");
+    }
+
+    #[test]
+    fn a_session_that_fails_ends_the_reading() {
+        let error = NetlinkError::Timeout(Duration::from_secs(5));
+        let ended =
+            Problems::new("asking for ring sizes").note(&link("eth0"), error).expect_err("no use to go on");
+        assert_eq!(ended.to_string(), "asking for ring sizes: no answer within 5s");
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::exposition::{self, Sample, Selector};
 use super::report::Row;
 use super::rules::{Rule, INFO, LINKS, OVERFLOWS, QDISCS, SOFTNET, SOFTNET_CPU};
+use super::settings::Settings;
 use super::tools::{Source, Tools};
 
 /// One snapshot of a scene.
@@ -39,7 +41,7 @@ impl Snapshot {
         let path = dir.join("metrics");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let samples = exposition::parse(&text).with_context(|| path.display().to_string())?;
-        let settings = dir.join("settings");
+        let settings = Rc::new(Settings::load(&dir.join("settings"))?);
         let before = Tools::load(&dir.join("before"), &settings)?;
         Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)? })
     }
@@ -189,9 +191,10 @@ impl Snapshot {
 impl Pair {
     fn agrees(&self) -> bool {
         match (self.miglink, self.before, self.after) {
-            // Gauges may fall in between.
+            // A gauge may have fallen in between. Floats are rounded differently by different units.
             (Some(miglink), Some(before), Some(after)) => {
-                before.min(after) <= miglink && miglink <= before.max(after)
+                let slack = 1e-12 * before.abs();
+                before.min(after) - slack <= miglink && miglink <= before.max(after) + slack
             }
             (None, None, None) => true,
             _ => false,

@@ -16,6 +16,7 @@ mod machine;
 mod report;
 mod rules;
 mod scene;
+mod settings;
 mod tools;
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! The table: which metric of miglink equals which number of which kernel tool. Data only; `compare.rs` applies it.
 
+use super::settings::Setting;
 use super::tools::Source;
 
 /// A metric of a link and the tool's number for the same device.
@@ -13,6 +14,11 @@ pub struct Rule {
     /// What the tool's number is multiplied with to be in base units.
     pub scale: f64,
 }
+
+/// Mbit/s in bytes a second.
+const MEGABIT: f64 = 125_000.0;
+/// Microseconds in seconds.
+const MICROSECOND: f64 = 1e-6;
 
 /// Numbers of links. A number that the tool does not have must be absent from miglink too.
 pub const LINKS: &[Rule] = &[
@@ -41,26 +47,71 @@ pub const LINKS: &[Rule] = &[
     rule("miglink_link_collisions_total", Source::Ip("/stats64/tx/collisions")),
     rule("miglink_link_carrier_changes_total", Source::Sysfs("carrier_changes")),
     rule("miglink_link_mtu_bytes", Source::Sysfs("mtu")),
-    scaled("miglink_link_speed_bytes_per_second", Source::Sysfs("speed"), 125_000.0),
-    labelled("miglink_link_ring_entries", &[("ring", "rx")], Source::Ring("RX")),
-    labelled("miglink_link_ring_entries", &[("ring", "rx_mini")], Source::Ring("RX Mini")),
-    labelled("miglink_link_ring_entries", &[("ring", "rx_jumbo")], Source::Ring("RX Jumbo")),
-    labelled("miglink_link_ring_entries", &[("ring", "tx")], Source::Ring("TX")),
-    labelled("miglink_link_ring_entries_max", &[("ring", "rx")], Source::RingMaximum("RX")),
-    labelled("miglink_link_ring_entries_max", &[("ring", "rx_mini")], Source::RingMaximum("RX Mini")),
-    labelled("miglink_link_ring_entries_max", &[("ring", "rx_jumbo")], Source::RingMaximum("RX Jumbo")),
-    labelled("miglink_link_ring_entries_max", &[("ring", "tx")], Source::RingMaximum("TX")),
-    labelled("miglink_link_channels", &[("channel", "rx")], Source::Channel("RX")),
-    labelled("miglink_link_channels", &[("channel", "tx")], Source::Channel("TX")),
-    labelled("miglink_link_channels", &[("channel", "other")], Source::Channel("Other")),
-    labelled("miglink_link_channels", &[("channel", "combined")], Source::Channel("Combined")),
+    scaled("miglink_link_speed_bytes_per_second", Source::Sysfs("speed"), MEGABIT),
+    scaled("miglink_link_speed_max_bytes_per_second", Source::Ethtool(Setting::FastestMode), MEGABIT),
+    setting("miglink_link_ring_entries", &[("ring", "rx")], Setting::Ring("RX")),
+    setting("miglink_link_ring_entries", &[("ring", "rx_mini")], Setting::Ring("RX Mini")),
+    setting("miglink_link_ring_entries", &[("ring", "rx_jumbo")], Setting::Ring("RX Jumbo")),
+    setting("miglink_link_ring_entries", &[("ring", "tx")], Setting::Ring("TX")),
+    setting("miglink_link_ring_entries_max", &[("ring", "rx")], Setting::RingMaximum("RX")),
+    setting("miglink_link_ring_entries_max", &[("ring", "rx_mini")], Setting::RingMaximum("RX Mini")),
+    setting("miglink_link_ring_entries_max", &[("ring", "rx_jumbo")], Setting::RingMaximum("RX Jumbo")),
+    setting("miglink_link_ring_entries_max", &[("ring", "tx")], Setting::RingMaximum("TX")),
+    setting("miglink_link_channels", &[("channel", "rx")], Setting::Channel("RX")),
+    setting("miglink_link_channels", &[("channel", "tx")], Setting::Channel("TX")),
+    setting("miglink_link_channels", &[("channel", "other")], Setting::Channel("Other")),
+    setting("miglink_link_channels", &[("channel", "combined")], Setting::Channel("Combined")),
+    setting("miglink_link_channels_max", &[("channel", "rx")], Setting::ChannelMaximum("RX")),
+    setting("miglink_link_channels_max", &[("channel", "tx")], Setting::ChannelMaximum("TX")),
+    setting("miglink_link_channels_max", &[("channel", "other")], Setting::ChannelMaximum("Other")),
+    setting("miglink_link_channels_max", &[("channel", "combined")], Setting::ChannelMaximum("Combined")),
+    setting("miglink_link_autonegotiation", &[], Setting::Autonegotiation),
+    setting("miglink_link_pause_autonegotiation", &[], Setting::Pause("/autonegotiate")),
+    setting("miglink_link_pause_enabled", &[("direction", "rx")], Setting::Pause("/rx")),
+    setting("miglink_link_pause_enabled", &[("direction", "tx")], Setting::Pause("/tx")),
+    Rule {
+        metric: "miglink_link_coalesce_seconds",
+        labels: &[("direction", "rx")],
+        tool: Source::Ethtool(Setting::Coalescing("rx-usecs")),
+        scale: MICROSECOND,
+    },
+    setting("miglink_link_coalesce_frames", &[("direction", "rx")], Setting::Coalescing("rx-frames")),
+    setting("miglink_link_coalesce_adaptive", &[("direction", "rx")], Setting::Adaptive("rx")),
+    Rule {
+        metric: "miglink_link_coalesce_seconds",
+        labels: &[("direction", "tx")],
+        tool: Source::Ethtool(Setting::Coalescing("tx-usecs")),
+        scale: MICROSECOND,
+    },
+    setting("miglink_link_coalesce_frames", &[("direction", "tx")], Setting::Coalescing("tx-frames")),
+    setting("miglink_link_coalesce_adaptive", &[("direction", "tx")], Setting::Adaptive("tx")),
+    setting(
+        "miglink_link_feature",
+        &[("feature", "tx-tcp-segmentation")],
+        Setting::Feature("tx-tcp-segmentation"),
+    ),
+    setting(
+        "miglink_link_feature",
+        &[("feature", "tx-generic-segmentation")],
+        Setting::Feature("generic-segmentation-offload"),
+    ),
+    setting("miglink_link_feature", &[("feature", "rx-gro")], Setting::Feature("generic-receive-offload")),
+    setting("miglink_link_feature", &[("feature", "rx-lro")], Setting::Feature("large-receive-offload")),
+    setting("miglink_link_feature", &[("feature", "tx-checksumming")], Setting::Feature("tx-checksumming")),
+    setting("miglink_link_feature", &[("feature", "rx-checksum")], Setting::Feature("rx-checksumming")),
+    setting("miglink_link_feature", &[("feature", "hw-tc-offload")], Setting::Feature("hw-tc-offload")),
+    setting(
+        "miglink_link_feature",
+        &[("feature", "tls-hw-tx-offload")],
+        Setting::Feature("tls-hw-tx-offload"),
+    ),
 ];
 
 /// Labels of `miglink_link_info` and the word that a tool has for each.
 pub const INFO: &[(&str, Source)] = &[
     ("driver", Source::Sysfs("driver")),
     ("duplex", Source::Sysfs("duplex")),
-    ("pci", Source::Pci),
+    ("pci", Source::Ethtool(Setting::Pci)),
     ("numa_node", Source::Sysfs("device/numa_node")),
     ("master", Source::Ip("/master")),
 ];
@@ -101,10 +152,10 @@ const fn scaled(metric: &'static str, tool: Source, scale: f64) -> Rule {
     Rule { metric, labels: &[], tool, scale }
 }
 
-const fn labelled(
+const fn setting(
     metric: &'static str,
     labels: &'static [(&'static str, &'static str)],
-    tool: Source,
+    tool: Setting,
 ) -> Rule {
-    Rule { metric, labels, tool, scale: 1.0 }
+    Rule { metric, labels, tool: Source::Ethtool(tool), scale: 1.0 }
 }

@@ -3,14 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::settings::{Setting, Settings};
+
 /// One reading.
 pub struct Tools {
     dir: PathBuf,
-    settings: PathBuf,
+    settings: Rc<Settings>,
     links: Vec<Value>,
     qdiscs: Vec<Value>,
     sysfs: String,
@@ -24,24 +27,18 @@ pub enum Source {
     Ip(&'static str),
     /// A file below `/sys/class/net/DEVICE/`.
     Sysfs(&'static str),
-    /// `ethtool -g`: a row's maximum.
-    RingMaximum(&'static str),
-    /// `ethtool -g`: a row's current setting.
-    Ring(&'static str),
-    /// `ethtool -l`: a row's current setting.
-    Channel(&'static str),
-    /// The PCI function: `bus-info` of `ethtool -i`, which knows the one above a virtio device too.
-    Pci,
+    /// `ethtool`'s dumps.
+    Ethtool(Setting),
     /// `ethtool -S`: the sum of the rows of this name, which drivers repeat for each queue.
     Statistic(&'static str),
 }
 
 impl Tools {
-    /// Loads the reading in `dir`, with the settings in `settings`.
-    pub fn load(dir: &Path, settings: &Path) -> Result<Self> {
+    /// Loads the reading in `dir`; the settings are those of the snapshot.
+    pub fn load(dir: &Path, settings: &Rc<Settings>) -> Result<Self> {
         Ok(Self {
             dir: dir.to_owned(),
-            settings: settings.to_owned(),
+            settings: Rc::clone(settings),
             links: array(&read(dir, "link.json")?)?,
             qdiscs: array(&read(dir, "qdisc.json")?)?,
             sysfs: read(dir, "sysfs")?,
@@ -60,13 +57,7 @@ impl Tools {
         match source {
             Source::Ip(pointer) => text(self.link(device)?.pointer(pointer)?),
             Source::Sysfs(file) => value_of(&self.sysfs, &format!("{device}/{file}")),
-            Source::RingMaximum(row) => self.setting(&format!("ethtool-g.{device}"), row, 0),
-            Source::Ring(row) => self.setting(&format!("ethtool-g.{device}"), row, 1),
-            Source::Channel(row) => self.setting(&format!("ethtool-l.{device}"), row, 1),
-            Source::Pci => {
-                let bus = self.setting(&format!("ethtool-i.{device}"), "bus-info", 0)?;
-                bus.contains(':').then_some(bus)
-            }
+            Source::Ethtool(setting) => self.settings.word(setting, device),
             Source::Statistic(name) => self.statistic(device, name).map(|sum| sum.to_string()),
         }
     }
@@ -95,13 +86,6 @@ impl Tools {
         self.infiniband.lines().filter_map(|line| line.split_once(':'))
     }
 
-    /// A setting: the value of the `nth` line `NAME: VALUE`; `ethtool` prints maximums first and settings after them.
-    fn setting(&self, file: &str, name: &str, nth: usize) -> Option<String> {
-        let text = read(&self.settings, file).ok()?;
-        let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
-        values.nth(nth).map(|value| value.trim().to_owned())
-    }
-
     fn statistic(&self, device: &str, name: &str) -> Option<u64> {
         let text = read(&self.dir, &format!("ethtool-S.{device}")).ok()?;
         let rows = text.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
@@ -109,17 +93,19 @@ impl Tools {
     }
 }
 
-fn read(dir: &Path, file: &str) -> Result<String> {
+/// A file of a reading.
+pub fn read(dir: &Path, file: &str) -> Result<String> {
     let path = dir.join(file);
     fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
-fn array(json: &str) -> Result<Vec<Value>> {
-    serde_json::from_str(json).with_context(|| format!("not a JSON array: {:.60}", json))
+/// A JSON array, as `ip`, `tc` and `ethtool` print.
+pub fn array(json: &str) -> Result<Vec<Value>> {
+    serde_json::from_str(json).with_context(|| format!("not a JSON array: {json:.60}"))
 }
 
 /// A JSON scalar as a word; booleans are 1 and 0, as metrics have them.
-fn text(value: &Value) -> Option<String> {
+pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(word) => Some(word.clone()),
         Value::Bool(yes) => Some(u8::from(*yes).to_string()),
