@@ -155,8 +155,8 @@ impl LinkSource {
         if !self.changed && problems.is_empty() {
             return Reading::unchanged();
         }
-        self.changed = false;
-        Reading { links: Some(self.known.values().cloned().collect()), problems, ..Reading::default() }
+        let links = std::mem::take(&mut self.changed).then(|| self.known.values().cloned().collect());
+        Reading { links, problems, ..Reading::default() }
     }
 
     fn read_all(&mut self, roots: &Roots, problems: &mut Vec<String>) -> Result<(), SourceError> {

@@ -4,7 +4,8 @@
 //! The kernel lists the qdiscs of all devices or of none, and walks the device list anew for every 32 KiB of the
 //! answer, so a whole list of 10,000 links is dear. But it lists devices in the order of their making, physical ones
 //! first, and makes the list only as fast as it is received. So the whole is read when something has changed, and
-//! otherwise only as far as the last device that matters. Asking for single qdiscs would not do: each answer goes to
+//! otherwise only as far as the last device that matters: 0.4 ms instead of 25 ms where 10,000 veths were made after
+//! the one device that has rows. Asking for single qdiscs would not do: each answer goes to
 //! everyone who listens for changes of qdiscs (`qdisc_get_notify`, net/sched/sch_api.c).
 //!
 //! noqueue has no row: it never queues, and the link's own counters say the rest.

@@ -28,19 +28,19 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
         body();
         return;
     }
-    let mut unshare = Command::new("unshare");
-    unshare.args(["--net", "--mount"]);
+    let mut flags = vec!["--net", "--mount"];
     if !rustix::process::geteuid().is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-        if !Command::new("unshare").args(["--user", "--net", "true"]).status().is_ok_and(|s| s.success()) {
-            // Not `println`, which the test harness keeps to itself when a test passes.
-            writeln!(std::io::stdout(), "SKIPPED {test}: needs root or user namespaces")
-                .expect("standard output");
-            return;
-        }
+        flags.extend(["--user", "--map-root-user"]);
+    }
+    if !Command::new("unshare").args(&flags).arg("true").status().is_ok_and(|status| status.success()) {
+        // Not `println`, which the test harness keeps to itself when a test passes.
+        writeln!(std::io::stdout(), "SKIPPED {test}: needs root or user namespaces")
+            .expect("standard output");
+        return;
     }
     let this = std::env::current_exe().expect("the test's own path");
-    let output = unshare
+    let output = Command::new("unshare")
+        .args(&flags)
         // /sys shows the devices of the namespace that it was mounted in.
         .args(["--", "sh", "-c", "mount -t sysfs sysfs /sys; exec \"$@\"", "sh"])
         .arg(this)
