@@ -90,8 +90,10 @@ enum Step {
     /// Waiting for the links.
     #[default]
     Links,
-    /// Waiting for the rest.
-    Sources,
+    /// Waiting for the counters.
+    Counters,
+    /// Waiting for the rest that belongs to the tick.
+    Rest,
     /// The frame is out.
     Idle,
 }
@@ -137,14 +139,20 @@ impl Ticker {
         let late = now.since(self.tick.began) >= GRACE;
         if self.tick.step == Step::Links && (late || !self.is_away(|info| std::ptr::eq(info, &links::SOURCE)))
         {
-            self.send_due(now, |info| !std::ptr::eq(info, &links::SOURCE) && info.pace != Pace::Fast);
-            self.tick.step = Step::Sources;
+            let is_counter = |info: &SourceInfo| info.lane == LaneName::Counters && info.pace != Pace::Fast;
+            self.send_due(now, |info| is_counter(info) && !std::ptr::eq(info, &links::SOURCE));
+            self.tick.step = Step::Counters;
+        }
+        // The lanes take turns: both would wait for the same lock in the kernel, and burn a core while they do.
+        if self.tick.step == Step::Counters && (late || !self.is_away(|info| info.lane == LaneName::Counters))
+        {
+            self.send_due(now, |info| info.lane == LaneName::Attributes);
+            self.tick.step = Step::Rest;
         }
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
         let first = self.publish.borrow().now.wall_ns == 0;
-        if self.tick.step == Step::Sources
-            && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
-        {
+        let awaited = |info: &SourceInfo| info.pace == Pace::Tick || (first && info.pace != Pace::Fast);
+        if self.tick.step == Step::Rest && (late || !self.is_away(awaited)) {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());

@@ -14,6 +14,7 @@ use super::transport::message::{attributes, u64_at, Request};
 use super::transport::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
+use crate::sample::choice::Choice;
 use crate::sample::link::{Index, Link};
 use crate::sample::metric::{Column, Metric, Unit, Width};
 use crate::sample::subject::Key;
@@ -59,6 +60,7 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         session,
         ioctl,
         counters: HashMap::new(),
+        hardware: Choice::default(),
         generation: 0,
         values: Vec::new(),
     }))
@@ -68,6 +70,8 @@ struct DriverStatistics {
     session: Session,
     ioctl: EthtoolIoctl,
     counters: HashMap<Key, Counter>,
+    /// The links that have a driver of hardware.
+    hardware: Choice,
     /// That of the links when `counters` was last cleared of links that have gone.
     generation: u64,
     /// Kept for its memory.
@@ -84,17 +88,17 @@ struct Counter {
 
 impl Source for DriverStatistics {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let exported = context.links.exported();
-        let mut block =
-            Block::new(SOURCE.name, context.now, &COLUMNS, context.links.exported_subjects().clone());
-        block.column_mut(0).fill(Cell::gap(Gap::Unsupported).bits());
-        if self.generation != context.links.generation {
-            self.counters.retain(|key, _| exported.iter().any(|link| link.key == *key));
-            self.generation = context.links.generation;
+        let links = &context.links;
+        let mut hardware = std::mem::take(&mut self.hardware);
+        hardware.renew(links, |link| link.kind == "physical");
+        let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, hardware.subjects().clone());
+        if self.generation != links.generation {
+            self.counters.retain(|key, _| hardware.subjects().row_of(*key).is_some());
+            self.generation = links.generation;
         }
         let mut problems = Problems::new("asking for driver statistics");
         let mut facts = Vec::new();
-        for (row, link) in exported.iter().enumerate().filter(|(_, link)| link.kind == "physical") {
+        for (row, link) in hardware.of(links).enumerate() {
             let cell = match self.overflows(link) {
                 Ok(overflows) => Cell::integer_or(overflows, Gap::Unsupported),
                 Err(error) => Cell::gap(problems.note(link, error)?),
@@ -106,6 +110,7 @@ impl Source for DriverStatistics {
                 value: counter.plan.meaning.into(),
             }));
         }
+        self.hardware = hardware;
         Ok(Reading { facts, problems: problems.sentences(), ..Reading::of(block) })
     }
 }

@@ -61,12 +61,12 @@ struct Fec {
 
 impl Source for Fec {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let exported = context.links.exported();
         let mut facts = Vec::new();
         let table =
             self.ethtool.table(SOURCE.name, &COLUMNS, Command::Fec, context, |payload, row, block| {
                 if let Some(mode) = parse(payload, row, block) {
-                    facts.push(Fact { key: exported[row].key, label: "fec", value: mode.into() });
+                    let key = block.subjects.keys()[row];
+                    facts.push(Fact { key, label: "fec", value: mode.into() });
                 }
             })?;
         Ok(Reading { facts, ..table })

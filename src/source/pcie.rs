@@ -85,14 +85,22 @@ impl Source for Pcie {
         let mut facts = Vec::new();
         for (row, link) in links.iter().enumerate() {
             let place = place_of(&link.pci, &context.roots);
-            facts.extend(numa_node(&place).map(|value| Fact { key: link.key, label: NUMA_NODE, value }));
+            facts.extend(numa_node(&place).map(|value| Fact {
+                key: link.key,
+                label: NUMA_NODE,
+                value: value.into(),
+            }));
             if is_paravirtual(link) {
                 block.set_row(row, [Cell::gap(Gap::Unsupported); 4]);
                 continue;
             }
             let slot = judge(&functions(&place));
             block.set_row(row, slot.cells());
-            facts.extend(slot.limited_by.map(|value| Fact { key: link.key, label: LIMITED_BY, value }));
+            facts.extend(slot.limited_by.map(|value| Fact {
+                key: link.key,
+                label: LIMITED_BY,
+                value: value.into(),
+            }));
         }
         Ok(Reading { facts, ..Reading::of(block) })
     }

@@ -96,6 +96,9 @@ const RTM_GETTCLASS: u16 = 42;
 const RTNLGRP_TC: u32 = 4;
 /// Not every change is told (a driver that changes its number of queues makes their qdiscs anew in silence).
 const RESYNC: Duration = Duration::from_secs(60);
+/// What a whole list costs for each link of the host (CHANGELOG.md), and how much of a core it may take to be sure.
+const COST_OF_A_LINK: Duration = Duration::from_nanos(2500);
+const TEN_THOUSANDTH: u32 = 10_000;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let events = Events::join(&[RTNLGRP_TC]).map_err(failed)?;
@@ -148,7 +151,7 @@ impl Source for QdiscSource {
         let classes = self.read_classes(&qdiscs, &mut problems)?;
         self.whole = Some(whole.unwrap_or(Whole {
             generation: links.generation,
-            until: context.now.0 + RESYNC,
+            until: context.now.0 + RESYNC.max(COST_OF_A_LINK * TEN_THOUSANDTH * links.all().len() as u32),
             last,
         }));
         let blocks = vec![

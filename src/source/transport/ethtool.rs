@@ -9,6 +9,7 @@ use super::message::Request;
 use super::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
+use crate::sample::choice::Choice;
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::subject::Key;
@@ -119,6 +120,8 @@ pub struct Ethtool {
     /// What a link's driver does not answer.
     unsupported: HashSet<(Key, Command)>,
     generation: u64,
+    /// The links of the table.
+    asked: Choice,
 }
 
 impl Ethtool {
@@ -128,7 +131,13 @@ impl Ethtool {
         let failed = |error| SourceError::Netlink { what: WHAT, error };
         let mut session = Session::open(Protocol::Generic, deadline).map_err(failed)?;
         match Family::resolve(&mut session, "ethtool") {
-            Ok(family) => Ok(Self { session, family, unsupported: HashSet::new(), generation: 0 }),
+            Ok(family) => Ok(Self {
+                session,
+                family,
+                unsupported: HashSet::new(),
+                generation: 0,
+                asked: Choice::default(),
+            }),
             Err(NetlinkError::Kernel(libc::ENOENT)) => {
                 Err(SourceError::Absent("the kernel has no ethtool netlink (it came with 5.6)".into()))
             }
@@ -136,8 +145,9 @@ impl Ethtool {
         }
     }
 
-    /// Asks every exported link one question and makes a table of the answers, a row a link. `parse` gets a row
-    /// whose cells all say `Unsupported` and sets what the answer holds.
+    /// Asks exported links one question and makes a table of the answers: a row for each link whose driver knows the
+    /// question, as far as that is known. `parse` gets a row whose cells all say `Unsupported` and sets what the
+    /// answer holds.
     pub fn table(
         &mut self,
         source: &'static str,
@@ -147,42 +157,47 @@ impl Ethtool {
         mut parse: impl FnMut(&[u8], usize, &mut Block),
     ) -> Result<Reading, SourceError> {
         let links = &context.links;
-        let mut block = Block::new(source, context.now, columns, links.exported_subjects().clone());
-        let everything = |_: &Link| true;
-        let problems = self.ask_each(command, links, everything, |row, answer| match answer {
-            Ok(payload) => {
-                block.set_row(row, columns.iter().map(|_| Cell::gap(Gap::Unsupported)));
+        self.forget_the_gone(links);
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.renew(links, |link| !self.unsupported.contains(&(link.key, command)));
+        let mut block = Block::new(source, context.now, columns, asked.subjects().clone());
+        let known = self.unsupported.len();
+        let problems = self.ask_each(command, asked.of(links), |row, _, answer| {
+            let gap = answer.err().unwrap_or(Gap::Unsupported);
+            block.set_row(row, columns.iter().map(|_| Cell::gap(gap)));
+            if let Ok(payload) = answer {
                 parse(payload, row, &mut block);
             }
-            Err(gap) => block.set_row(row, columns.iter().map(|_| Cell::gap(gap))),
         })?;
+        if self.unsupported.len() > known {
+            asked.forget();
+        }
+        self.asked = asked;
         Ok(Reading { problems, ..Reading::of(block) })
     }
 
-    /// Asks those exported links that `select` wants to be asked; `each` gets a link's row and the payload of the
-    /// answer, or why there is none. What failed for one link only is told in the sentences that come back.
-    pub fn ask_each(
+    /// Asks links one by one; `each` gets the number of the link among them, the link, and the payload of the answer,
+    /// or why there is none. What failed for one link only is told in the sentences that come back.
+    pub fn ask_each<'a>(
         &mut self,
         command: Command,
-        links: &Links,
-        select: impl Fn(&Link) -> bool,
-        mut each: impl FnMut(usize, Result<&[u8], Gap>),
+        links: impl Iterator<Item = &'a Link>,
+        mut each: impl FnMut(usize, &Link, Result<&[u8], Gap>),
     ) -> Result<Vec<String>, SourceError> {
-        self.forget_the_gone(links);
         let mut problems = Problems::new(command.what());
-        for (row, link) in links.exported().iter().enumerate().filter(|(_, link)| select(link)) {
+        for (row, link) in links.enumerate() {
             if self.unsupported.contains(&(link.key, command)) {
-                each(row, Err(Gap::Unsupported));
+                each(row, link, Err(Gap::Unsupported));
                 continue;
             }
             let mut request = command.request(self.family, Some(link.index));
-            match self.session.ask(&mut request, |message| each(row, Ok(message.payload))) {
+            match self.session.ask(&mut request, |message| each(row, link, Ok(message.payload))) {
                 Ok(()) => {}
                 Err(NetlinkError::Kernel(libc::EOPNOTSUPP)) => {
                     self.unsupported.insert((link.key, command));
-                    each(row, Err(Gap::Unsupported));
+                    each(row, link, Err(Gap::Unsupported));
                 }
-                Err(error) => each(row, Err(problems.note(link, error)?)),
+                Err(error) => each(row, link, Err(problems.note(link, error)?)),
             }
         }
         Ok(problems.sentences())
