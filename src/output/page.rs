@@ -8,7 +8,7 @@ use crate::sample::frame::{Frame, Outcome, SourceReport};
 use crate::sample::link::Link;
 use crate::sample::metric::{Form, Metric};
 use crate::sample::subject::Key;
-use crate::source::{link_counters, link_modes, rings};
+use crate::source::{driver_statistics, link_counters, link_modes, rings, SOURCES};
 use askama::Template;
 use std::collections::HashMap;
 
@@ -40,6 +40,7 @@ struct LinkRow<'a> {
     transmit_peaks: String,
     receive_ring: String,
     transmit_ring: String,
+    overflows: String,
     missed: String,
     drops: String,
     carrier_changes: String,
@@ -155,6 +156,7 @@ impl<'a> View<'a> {
             transmit_peaks: self.peaks(&peaks::TRANSMIT_PEAK, key),
             receive_ring: self.ring("rx", key),
             transmit_ring: self.ring("tx", key),
+            overflows: self.count(&driver_statistics::RING_OVERFLOWS, key),
             missed: self.count(&link_counters::MISSED, key),
             drops: drops.join(" · "),
             carrier_changes: link.carrier_changes.map_or(NOTHING.into(), |n| units::count(n as f64)),
@@ -162,19 +164,23 @@ impl<'a> View<'a> {
     }
 }
 
-/// What a link is, in a few words: `physical, virtio_net, carrier of an address`.
+/// What a link is, in a few words: `physical, ice · 0000:3b:00.0`, `vlan, addressed`.
 fn what(link: &Link) -> String {
-    let parts = [link.kind.as_str(), link.driver.as_str(), link.role.word()];
-    let mut said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    said.dedup();
+    let role = Some(link.role.word()).filter(|role| *role != link.kind);
+    let parts = [Some(link.kind.as_str()), Some(link.driver.as_str()), role].into_iter().flatten();
+    let said: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let place = if link.pci.is_empty() { String::new() } else { format!(" · {}", link.pci) };
     said.join(", ") + &place
+}
+
+fn help(source: &str) -> &'static str {
+    SOURCES.iter().find(|info| info.name == source).map_or("", |info| info.help)
 }
 
 fn source_row(report: &SourceReport) -> SourceRow {
     let (word, class, reason) = match &report.outcome {
         Outcome::Pending => ("not asked yet", "soft", String::new()),
-        Outcome::Read => ("read", "good", String::new()),
+        Outcome::Read => ("read", "good", help(report.source).to_owned()),
         Outcome::Partly(problems) => ("read in part", "bad", problems.join("; ")),
         Outcome::Absent(reason) => ("not on this host", "soft", reason.clone()),
         Outcome::Failed(reason) => ("failed", "bad", reason.clone()),

@@ -5,12 +5,12 @@
 //! next frame, and a stuck one into none.
 
 use super::clock::Clock;
+use super::config::Settings;
 use super::lane::{Done, Job, Lane, Message};
 use super::state::State;
 use crate::sample::frame::{Frame, Monotonic, Outcome};
 use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
 use crate::source::links;
-use crate::topology::roles::Selection;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,6 @@ const GRACE: Duration = Duration::from_millis(250);
 const FAST: Duration = Duration::from_millis(100);
 /// How many of a source's problems go to the log at once.
 const SAID: usize = 5;
-
-/// What the configuration says to the agent.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Which links are shown.
-    pub selection: Selection,
-}
 
 /// The newest frame and the one before it.
 #[derive(Debug, Default)]
@@ -97,8 +90,10 @@ enum Step {
     /// Waiting for the links.
     #[default]
     Links,
-    /// Waiting for the rest.
-    Sources,
+    /// Waiting for the counters.
+    Counters,
+    /// Waiting for the rest that belongs to the tick.
+    Rest,
     /// The frame is out.
     Idle,
 }
@@ -144,14 +139,20 @@ impl Ticker {
         let late = now.since(self.tick.began) >= GRACE;
         if self.tick.step == Step::Links && (late || !self.is_away(|info| std::ptr::eq(info, &links::SOURCE)))
         {
-            self.send_due(now, |info| !std::ptr::eq(info, &links::SOURCE) && info.pace != Pace::Fast);
-            self.tick.step = Step::Sources;
+            let is_counter = |info: &SourceInfo| info.lane == LaneName::Counters && info.pace != Pace::Fast;
+            self.send_due(now, |info| is_counter(info) && !std::ptr::eq(info, &links::SOURCE));
+            self.tick.step = Step::Counters;
+        }
+        // The lanes take turns: both would wait for the same lock in the kernel, and burn a core while they do.
+        if self.tick.step == Step::Counters && (late || !self.is_away(|info| info.lane == LaneName::Counters))
+        {
+            self.send_due(now, |info| info.lane == LaneName::Attributes);
+            self.tick.step = Step::Rest;
         }
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
         let first = self.publish.borrow().now.wall_ns == 0;
-        if self.tick.step == Step::Sources
-            && (late || !self.is_away(|info| info.pace == Pace::Tick || (first && info.pace != Pace::Fast)))
-        {
+        let awaited = |info: &SourceInfo| info.pace == Pace::Tick || (first && info.pace != Pace::Fast);
+        if self.tick.step == Step::Rest && (late || !self.is_away(awaited)) {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());
@@ -179,32 +180,29 @@ impl Ticker {
         self.state.slots.iter().any(|slot| slot.away_since.is_some() && which(slot.info))
     }
 
-    /// Sends what is due to its lane; opens what is not open.
+    /// Sends what is due to its lane.
     fn send_due(&mut self, now: Monotonic, which: impl Fn(&'static SourceInfo) -> bool) {
         for place in 0..self.state.slots.len() {
             let slot = &mut self.state.slots[place];
             let due = slot.plan.is_due(now, self.state.links.generation);
-            if slot.away_since.is_some() || !which(slot.info) || !due || !slot.plan.may_open(now) {
+            if slot.away_since.is_some()
+                || !which(slot.info)
+                || !due
+                || (slot.source.is_none() && !slot.plan.may_open(now))
+            {
                 continue;
             }
-            let source = match slot.source.take() {
-                Some(source) => Ok(source),
-                None => (slot.info.open)(&self.roots),
-            };
-            match source {
-                Ok(source) => self.send(place, source, now),
-                Err(error) => self.conclude(place, now, Duration::ZERO, Err(error)),
-            }
+            self.send(place, now);
         }
     }
 
-    fn send(&mut self, place: usize, source: Box<dyn crate::source::contract::Source>, now: Monotonic) {
+    fn send(&mut self, place: usize, now: Monotonic) {
         let context = Context { now, links: Arc::clone(&self.state.links), roots: Arc::clone(&self.roots) };
         let slot = &mut self.state.slots[place];
         let lane = &self.lanes[usize::from(slot.info.lane == LaneName::Attributes)];
-        match lane.send(Job { place, source, context }) {
+        match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
             Ok(()) => slot.away_since = Some(now),
-            Err(job) => slot.source = Some(job.source),
+            Err(job) => slot.source = job.source,
         }
     }
 

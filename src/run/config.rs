@@ -1,7 +1,6 @@
 //! The configuration file: YAML, strict, complete before anything is opened. Every default is what a host without a
 //! file needs.
 
-use crate::run::agent::Settings;
 use crate::topology::roles::{Choice, Patterns, Selection};
 use anyhow::Context;
 use serde::{de, Deserialize, Deserializer};
@@ -16,6 +15,13 @@ pub struct Config {
     pub links: Links,
     /// How often is sampled.
     pub sampling: Sampling,
+}
+
+/// What the configuration says to the agent.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Which links are shown.
+    pub selection: Selection,
 }
 
 /// `links`: anchored regular expressions. Without any `include`, the rule of topology/roles.rs decides.

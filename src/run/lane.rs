@@ -5,7 +5,8 @@
 //! else is shared.
 
 use super::clock::Clock;
-use crate::source::contract::{Context, Reading, Source, SourceError};
+use super::config::Settings;
+use crate::source::contract::{Context, Reading, Source, SourceError, SourceInfo};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,10 @@ use std::time::Duration;
 pub struct Job {
     /// Its place in the agent's list.
     pub place: usize,
-    /// Itself.
-    pub source: Box<dyn Source>,
+    /// Its description.
+    pub info: &'static SourceInfo,
+    /// Itself; `None` if it must be opened first, which may hang as well as reading.
+    pub source: Option<Box<dyn Source>>,
     /// What it is given.
     pub context: Context,
 }
@@ -24,7 +27,7 @@ pub struct Job {
 pub struct Done {
     /// Its place in the agent's list.
     pub place: usize,
-    /// Itself, for the next time; `None` if it panicked and is lost.
+    /// Itself, for the next time; `None` if it could not be opened, or panicked and is lost.
     pub source: Option<Box<dyn Source>>,
     /// What it said.
     pub result: Result<Reading, SourceError>,
@@ -48,7 +51,7 @@ pub enum Message {
     /// A source was read.
     Done(Done),
     /// Take up a new configuration.
-    Configure(super::agent::Settings),
+    Configure(Settings),
     /// End.
     Stop,
 }
@@ -96,21 +99,26 @@ fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-/// Reads a source. One that panics is a bug of ours; it is lost and reported, and the others go on.
+/// Opens a source if need be, and reads it. One that panics is a bug of ours; it is reported, and the others go on.
 fn perform(job: Job, clock: Clock) -> Done {
-    let Job { place, mut source, context } = job;
+    let place = job.place;
     let start = clock.now();
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-        let result = source.read(&context);
-        (source, result)
-    }));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || open_and_read(job)));
     let took = clock.now().since(start);
-    match result {
-        Ok((source, result)) => Done { place, source: Some(source), result, took },
-        Err(_) => {
-            let error = std::io::Error::other("it panicked; this is a bug of miglink, please report it");
-            let result = Err(SourceError::Io { what: "reading".into(), error });
-            Done { place, source: None, result, took }
+    let (source, result) = result.unwrap_or_else(|_| {
+        let error = std::io::Error::other("it panicked; this is a bug of miglink, please report it");
+        (None, Err(SourceError::Io { what: "reading".into(), error }))
+    });
+    Done { place, source, result, took }
+}
+
+fn open_and_read(job: Job) -> (Option<Box<dyn Source>>, Result<Reading, SourceError>) {
+    let opened = job.source.map_or_else(|| (job.info.open)(&job.context.roots), Ok);
+    match opened {
+        Ok(mut source) => {
+            let result = source.read(&job.context);
+            (Some(source), result)
         }
+        Err(error) => (None, Err(error)),
     }
 }

@@ -4,8 +4,12 @@ use crate::sample::frame::Monotonic;
 use crate::source::contract::Pace;
 use std::time::Duration;
 
-/// A source that is not read at every tick may take this part of a core: one thousandth.
+/// What is counted may take one thousandth of a core for each source that is not read at every tick.
 const THOUSANDTH: u32 = 1000;
+/// Attributes are followed by the kernel's events, and read again only to be sure: a ten-thousandth.
+const TEN_THOUSANDTH: u32 = 10_000;
+/// From this pace on a source is one of attributes.
+const ATTRIBUTES: Duration = Duration::from_secs(60);
 /// Links that change all the time must not make their attributes take more than half a percent of a core.
 const ON_CHANGE: u32 = 200;
 /// A source that cannot be opened is tried again after this long, then after twice as long, up to the longest.
@@ -38,8 +42,13 @@ impl Plan {
             Pace::Fast | Pace::Tick => true,
             Pace::Change(_) if self.generation != generation => now.since(last) >= self.took * ON_CHANGE,
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
-            Pace::Change(every) => now.since(last) + SLACK >= every.max(self.took * THOUSANDTH),
+            Pace::Change(every) => now.since(last) + SLACK >= self.stretched(every),
         }
+    }
+
+    /// A pace that fits what a reading costs.
+    fn stretched(&self, every: Duration) -> Duration {
+        every.max(self.took * if every >= ATTRIBUTES { TEN_THOUSANDTH } else { THOUSANDTH })
     }
 
     /// It was read, or it failed.
@@ -65,7 +74,7 @@ impl Plan {
     pub fn is_fresh(&self, read_at: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
             Pace::Fast | Pace::Tick => tick,
-            Pace::Change(every) => every.max(self.took * THOUSANDTH),
+            Pace::Change(every) => self.stretched(every),
         };
         now.since(read_at) <= expected * 3 + deadline
     }

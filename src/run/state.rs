@@ -58,6 +58,8 @@ pub struct Slot {
     shown: bool,
     continuity: Vec<Continuity>,
     facts: Vec<Fact>,
+    /// Counts up when its facts change.
+    facts_generation: u64,
 }
 
 impl Slot {
@@ -75,6 +77,14 @@ impl Slot {
             shown: false,
             continuity: Vec::new(),
             facts: Vec::new(),
+            facts_generation: 0,
+        }
+    }
+
+    fn set_facts(&mut self, facts: Vec<Fact>) {
+        if self.facts != facts {
+            self.facts = facts;
+            self.facts_generation += 1;
         }
     }
 
@@ -92,7 +102,7 @@ impl Slot {
         if reading.unchanged {
             return;
         }
-        self.facts = reading.facts;
+        self.set_facts(reading.facts);
         self.continuity.resize_with(reading.blocks.len(), Continuity::default);
         let mut before = std::mem::take(&mut self.blocks).into_iter();
         for (mut block, continuity) in reading.blocks.into_iter().zip(&mut self.continuity) {
@@ -102,7 +112,7 @@ impl Slot {
     }
 
     fn fail(&mut self, error: &SourceError) {
-        self.facts.clear();
+        self.set_facts(Vec::new());
         self.hide(match error {
             SourceError::Absent(reason) => Outcome::Absent(reason.clone()),
             other => Outcome::Failed(other.to_string()),
@@ -124,7 +134,8 @@ pub struct State {
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
     link_continuity: Continuity,
-    described: Option<(u64, Facts)>,
+    /// The generations of links and facts that the descriptions were made of.
+    described: Option<(u64, u64)>,
     build: Arc<Block>,
     sources: Arc<Subjects>,
 }
@@ -205,18 +216,18 @@ impl State {
 
     /// Remakes the descriptions of links when links or facts have changed.
     fn describe_links(&mut self, now: Monotonic) {
+        let facts_generation = self.slots.iter().map(|slot| slot.facts_generation).sum();
+        if self.described == Some((self.links.generation, facts_generation)) {
+            return;
+        }
         let mut facts = Facts::new();
         for fact in self.slots.iter().flat_map(|slot| &slot.facts) {
-            facts.entry(fact.key).or_default().push((fact.label, fact.value.clone()));
-        }
-        let generation = self.links.generation;
-        if self.described.as_ref().is_some_and(|(of, known)| *of == generation && *known == facts) {
-            return;
+            facts.entry(fact.key).or_default().push((fact.label, &fact.value));
         }
         let mut attributes = description::attributes(&self.links, now);
         self.link_continuity.carry_on(self.link_blocks.last().map(Arc::as_ref), &mut attributes);
         self.link_blocks = vec![Arc::new(description::info(&self.links, &facts, now)), Arc::new(attributes)];
-        self.described = Some((generation, facts));
+        self.described = Some((self.links.generation, facts_generation));
     }
 
     fn sources(&self, now: Monotonic) -> Block {

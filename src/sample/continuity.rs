@@ -7,7 +7,7 @@
 
 use super::block::{Block, Break};
 use super::cell::Cell;
-use super::metric::{Column, Kind, Width};
+use super::metric::{Column, Form, Kind, Width};
 use super::subject::Key;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,9 +49,10 @@ impl Continuity {
         let subjects = Arc::clone(&now.subjects);
         for ((key, column), offset) in &self.offsets {
             if let Some(row) = subjects.row_of(*key) {
+                let form = now.columns[*column as usize].metric.form;
                 let slot = &mut now.column_mut(*column as usize)[row];
-                if let Some(raw) = Cell::from_bits(*slot).as_integer() {
-                    *slot = Cell::integer(raw.wrapping_add(*offset)).bits();
+                if Cell::from_bits(*slot).is_value() {
+                    *slot = add(form, *slot, *offset);
                 }
             }
         }
@@ -59,17 +60,49 @@ impl Continuity {
 
     /// Mends one cell that is lower than before.
     fn mend(&mut self, old: Cell, now: &mut Block, column: &Column, index: usize, row: usize) {
-        let (Some(old), Some(new)) = (old.as_integer(), now.cell(index, row).as_integer()) else { return };
-        let offset = self.offsets.entry((now.subjects.keys()[row], index as u32)).or_default();
-        let lost = old - new;
-        if column.metric.width == Width::Bits32 && lost > WRAP / 2 && lost <= WRAP {
-            *offset = offset.wrapping_add(WRAP);
-            now.set(index, row, Cell::integer(new + WRAP));
+        let new = now.cell(index, row);
+        if !old.is_value() || !new.is_value() {
             return;
         }
-        *offset = offset.wrapping_add(lost);
-        now.set(index, row, Cell::integer(old));
+        let (form, offset) =
+            (column.metric.form, self.offsets.entry((now.subjects.keys()[row], index as u32)));
+        let offset = offset.or_insert(zero(form));
+        if column.metric.width == Width::Bits32 && wrapped(old.bits(), new.bits()) {
+            *offset = add(form, *offset, WRAP);
+            now.set(index, row, Cell::integer(new.bits() + WRAP));
+            return;
+        }
+        *offset = add(form, *offset, difference(form, old.bits(), new.bits()));
+        now.set(index, row, old);
         now.breaks.push(Break { column: index as u32, row: row as u32 });
+    }
+}
+
+/// Whether a 32-bit counter went through its end rather than back: then it has grown by a small part of its range.
+/// A reset from near the end cannot be told from that; from anywhere else it can.
+fn wrapped(old: u64, new: u64) -> bool {
+    let lost = old - new;
+    lost <= WRAP && WRAP - lost < WRAP / 8
+}
+
+const fn zero(form: Form) -> u64 {
+    match form {
+        Form::Integer => 0,
+        Form::Float => 0f64.to_bits(),
+    }
+}
+
+fn add(form: Form, left: u64, right: u64) -> u64 {
+    match form {
+        Form::Integer => left.wrapping_add(right),
+        Form::Float => (f64::from_bits(left) + f64::from_bits(right)).to_bits(),
+    }
+}
+
+fn difference(form: Form, old: u64, new: u64) -> u64 {
+    match form {
+        Form::Integer => old - new,
+        Form::Float => (f64::from_bits(old) - f64::from_bits(new)).to_bits(),
     }
 }
 
@@ -128,6 +161,8 @@ mod tests {
     const LONG: Metric = Metric::counter("long_total", "Long.", Unit::None);
     const SHORT: Metric = Metric::counter("short_total", "Short.", Unit::None).wraps_at_32_bits();
     const LEVEL: Metric = Metric::gauge("level", "Level.", Unit::None);
+    const TIME: Metric = Metric::counter("time_seconds_total", "Time.", Unit::Seconds).float();
+    static FLOATS: [Column; 1] = [Column::of(&TIME)];
     static COLUMNS: [Column; 3] = [Column::of(&LONG), Column::of(&SHORT), Column::of(&LEVEL)];
 
     fn list(keys: &[u64]) -> Arc<Subjects> {
@@ -159,6 +194,33 @@ mod tests {
         continuity.carry_on(Some(&second), &mut third);
         assert_eq!(third.cell(0, 0).as_integer(), Some(107));
         assert!(third.is_continuous(0, 0));
+    }
+
+    #[test]
+    fn floats_go_on_as_integers_do() {
+        let (subjects, mut continuity) = (list(&[1]), Continuity::default());
+        let reading = |seconds: f64| {
+            let mut block = Block::new("test", Monotonic::default(), &FLOATS, Arc::clone(&subjects));
+            block.set(0, 0, Cell::float(seconds));
+            block
+        };
+        let first = reading(7.5);
+        let mut second = reading(0.25);
+        continuity.carry_on(Some(&first), &mut second);
+        assert_eq!((second.cell(0, 0).as_float(), second.is_continuous(0, 0)), (Some(7.5), false));
+        let mut third = reading(1.25);
+        continuity.carry_on(Some(&second), &mut third);
+        assert_eq!((third.cell(0, 0).as_float(), third.is_continuous(0, 0)), (Some(8.5), true));
+    }
+
+    #[test]
+    fn a_reset_of_a_32_bit_counter_is_no_wrap() {
+        let (subjects, mut continuity) = (list(&[1]), Continuity::default());
+        let first = block(&subjects, &[[0, WRAP / 4 * 3, 0]]);
+        let mut second = block(&subjects, &[[0, 10, 0]]);
+        continuity.carry_on(Some(&first), &mut second);
+        assert_eq!(second.cell(1, 0).as_integer(), Some(WRAP / 4 * 3));
+        assert!(!second.is_continuous(1, 0));
     }
 
     #[test]

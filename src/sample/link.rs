@@ -93,8 +93,6 @@ pub struct Links {
     by_index: Vec<(Index, u32)>,
     /// One subject a link, labelled `device`; same order as the list.
     subjects: Arc<Subjects>,
-    /// The first of them, without the ports that nobody asks for.
-    exported_subjects: Arc<Subjects>,
 }
 
 impl Links {
@@ -103,15 +101,8 @@ impl Links {
         list.sort_by(|a, b| b.exported.cmp(&a.exported).then_with(|| a.name.cmp(&b.name)));
         let mut by_index: Vec<_> = list.iter().enumerate().map(|(row, l)| (l.index, row as u32)).collect();
         by_index.sort_unstable();
-        let exported = list.iter().take_while(|link| link.exported).count();
-        let exported_subjects =
-            kept_or_new(subjects_of(&list[..exported]), previous.map(|p| &p.exported_subjects));
-        let subjects = if exported == list.len() {
-            Arc::clone(&exported_subjects)
-        } else {
-            kept_or_new(subjects_of(&list), previous.map(|p| &p.subjects))
-        };
-        Self { generation, list, by_index, subjects, exported_subjects }
+        let subjects = kept_or_new(subjects_of(&list), previous.map(|p| &p.subjects));
+        Self { generation, list, by_index, subjects }
     }
 
     /// All links, exported ones first.
@@ -143,12 +134,6 @@ impl Links {
     /// One subject a link, labelled `device`.
     pub fn subjects(&self) -> &Arc<Subjects> {
         &self.subjects
-    }
-
-    /// The subjects of `exported` alone: their rows have the same numbers as in `subjects`. For sources that ask
-    /// link by link, so that ten thousand ports of guests do not cost them rows of gaps.
-    pub fn exported_subjects(&self) -> &Arc<Subjects> {
-        &self.exported_subjects
     }
 }
 
@@ -191,7 +176,6 @@ mod tests {
         assert_eq!(names, ["eth0", "eth1", "tap0"]);
         assert_eq!((links.row(5), links.row(9), links.row(4)), (Some(2), Some(0), None));
         assert_eq!(links.subjects().exported(), 2);
-        assert_eq!(links.exported_subjects().keys(), [3, 2]);
     }
 
     #[test]
@@ -201,12 +185,6 @@ mod tests {
         up.oper_up = true;
         let second = Links::new(2, vec![up], Some(&first));
         assert!(Arc::ptr_eq(first.subjects(), second.subjects()));
-        let port = Links::new(3, vec![link(1, 3, "eth0", true), link(9, 4, "tap0", false)], Some(&second));
-        assert!(!Arc::ptr_eq(second.subjects(), port.subjects()));
-        assert!(
-            Arc::ptr_eq(second.exported_subjects(), port.exported_subjects()),
-            "a port changes nothing here"
-        );
         let renamed = Links::new(3, vec![link(2, 3, "lan0", true)], Some(&second));
         assert!(!Arc::ptr_eq(second.subjects(), renamed.subjects()));
     }

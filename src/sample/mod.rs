@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod cell;
+pub mod choice;
 pub mod continuity;
 pub mod frame;
 pub mod link;

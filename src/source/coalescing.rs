@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_device_that_sends_an_interrupt_a_frame() {
         let cells = row(&COLUMNS, |row, block| parse(VIRTIO_NET, row, block));
-        assert_eq!([cells[0], cells[1]].map(|cell| cell.as_float()), [Some(0.0), Some(0.0)]);
+        assert_eq!((cells[0].as_float(), cells[1].as_float()), (Some(0.0), Some(0.0)));
         let integers: Vec<_> = cells[2..].iter().map(|cell| cell.as_integer()).collect();
         assert_eq!(integers, [Some(1), Some(1), Some(0), None]);
     }

@@ -5,6 +5,7 @@ use crate::sample::frame::Monotonic;
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::subject::Key;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub struct Fact {
     /// The label's name.
     pub label: &'static str,
     /// The label's value.
-    pub value: String,
+    pub value: Cow<'static, str>,
 }
 
 /// What a source answers.

@@ -11,6 +11,7 @@ use super::transport::genetlink::contents;
 use super::transport::message::Attribute;
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
+use crate::sample::choice::Choice;
 use crate::sample::metric::{Column, Metric, Unit};
 use std::time::Duration;
 
@@ -116,28 +117,30 @@ const GRP_ID: u16 = 3;
 const GRP_STAT: u16 = 5;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(EthernetStatistics { ethtool: Ethtool::open(SOURCE.deadline)? }))
+    let ethtool = Ethtool::open(SOURCE.deadline)?;
+    Ok(Box::new(EthernetStatistics { ethtool, hardware: Choice::default() }))
 }
 
 struct EthernetStatistics {
     ethtool: Ethtool,
+    hardware: Choice,
 }
 
 impl Source for EthernetStatistics {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let links = &context.links;
-        let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, links.exported_subjects().clone());
-        for column in 0..COLUMNS.len() {
-            block.column_mut(column).fill(Cell::gap(Gap::Unsupported).bits());
-        }
         // A driver without any of the groups answers with none instead of EOPNOTSUPP, so there would be nothing to
         // remember: links without hardware are not asked at all.
-        let hardware = |link: &crate::sample::link::Link| link.kind == "physical";
-        let problems =
-            self.ethtool.ask_each(Command::Statistics, links, hardware, |row, answer| match answer {
-                Ok(payload) => parse(payload, row, &mut block),
-                Err(gap) => block.set_row(row, COLUMNS.iter().map(|_| Cell::gap(gap))),
-            })?;
+        let Self { ethtool, hardware } = self;
+        hardware.renew(&context.links, |link| link.kind == "physical");
+        let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, hardware.subjects().clone());
+        let links = hardware.of(&context.links);
+        let problems = ethtool.ask_each(Command::Statistics, links, |row, _, answer| {
+            let gap = answer.err().unwrap_or(Gap::Unsupported);
+            block.set_row(row, COLUMNS.iter().map(|_| Cell::gap(gap)));
+            if let Ok(payload) = answer {
+                parse(payload, row, &mut block);
+            }
+        })?;
         Ok(Reading { problems, ..Reading::of(block) })
     }
 }

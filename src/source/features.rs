@@ -73,10 +73,8 @@ impl Source for Features {
 fn bits_of(names: &[String]) -> Bits {
     std::array::from_fn(|column| {
         let wanted = COLUMNS[column].label.map_or("", |(_, value)| value);
-        let is_it = |name: &str| match wanted == TX_CHECKSUMMING.0 {
-            true => name.starts_with(TX_CHECKSUMMING.1),
-            false => name == wanted,
-        };
+        let is_group = wanted == TX_CHECKSUMMING.0;
+        let is_it = |name: &str| name == wanted || is_group && name.starts_with(TX_CHECKSUMMING.1);
         (0..).zip(names).filter(|(_, name)| is_it(name)).map(|(bit, _)| bit).collect()
     })
 }
@@ -86,11 +84,8 @@ fn parse(payload: &[u8], bits: &Bits, row: usize, block: &mut Block) {
     let Some(active) = contents(payload).find(|attribute| attribute.kind == FEATURES_ACTIVE) else { return };
     let active = Bitset::of(&active);
     for (column, bits) in bits.iter().enumerate() {
-        let cell = match bits.is_empty() {
-            true => Cell::gap(Gap::Unsupported),
-            false => Cell::integer(u64::from(bits.iter().any(|bit| active.has(*bit)))),
-        };
-        block.set(column, row, cell);
+        let is_active = (!bits.is_empty()).then(|| bits.iter().any(|bit| active.has(*bit)));
+        block.set(column, row, Cell::integer_or(is_active.map(u64::from), Gap::Unsupported));
     }
 }
 

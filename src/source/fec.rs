@@ -37,14 +37,14 @@ pub static UNCORRECTABLE_BLOCKS: Metric = Metric::counter(
     Unit::None,
 );
 /// Bits that were wrong.
-pub static CORRECTED_BITS: Metric = Metric::counter(
-    "link_fec_corrected_bits_total",
-    "Bits that forward error correction mended.",
+pub static BIT_ERRORS: Metric = Metric::counter(
+    "link_fec_bit_errors_total",
+    "Wrong bits received that forward error correction mended (corrected bits).",
     Unit::None,
 );
 
 static COLUMNS: [Column; 3] =
-    [Column::of(&CORRECTED_BLOCKS), Column::of(&UNCORRECTABLE_BLOCKS), Column::of(&CORRECTED_BITS)];
+    [Column::of(&CORRECTED_BLOCKS), Column::of(&UNCORRECTABLE_BLOCKS), Column::of(&BIT_ERRORS)];
 
 const FEC_ACTIVE: u16 = 4;
 const FEC_STATS: u16 = 5;
@@ -61,12 +61,12 @@ struct Fec {
 
 impl Source for Fec {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let exported = context.links.exported();
         let mut facts = Vec::new();
         let table =
             self.ethtool.table(SOURCE.name, &COLUMNS, Command::Fec, context, |payload, row, block| {
                 if let Some(mode) = parse(payload, row, block) {
-                    facts.push(Fact { key: exported[row].key, label: "fec", value: mode.into() });
+                    let key = block.subjects.keys()[row];
+                    facts.push(Fact { key, label: "fec", value: mode.into() });
                 }
             })?;
         Ok(Reading { facts, ..table })

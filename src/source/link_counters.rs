@@ -137,22 +137,28 @@ pub fn request_for(index: Index) -> Request {
 
 /// Received and sent bytes from the payload of RTM_NEWSTATS.
 pub fn bytes(payload: &[u8]) -> Option<[u64; 2]> {
-    let statistics =
-        attributes(payload, HEADER.len()).find(|attribute| attribute.kind == IFLA_STATS_LINK_64)?;
-    let (fields, _) = statistics.value.as_chunks::<8>();
+    let (fields, _) = statistics(payload)?.as_chunks::<8>();
     let field = |column: usize| fields.get(FIELDS[column]).map(|bytes| u64::from_ne_bytes(*bytes));
     Some([field(BYTE_COLUMNS[0])?, field(BYTE_COLUMNS[1])?])
 }
 
 /// Fills a row of this source's block from the payload of RTM_NEWSTATS. Kernels before 5.1 and 6.1 end before the last fields: gaps.
 pub fn parse(payload: &[u8], row: usize, block: &mut Block) {
-    for attribute in attributes(payload, HEADER.len()) {
-        if attribute.kind == IFLA_STATS_LINK_64 {
-            let (fields, _) = attribute.value.as_chunks::<8>();
-            let cells = FIELDS.iter().map_while(|at| fields.get(*at));
-            block.set_row(row, cells.map(|bytes| Cell::integer(u64::from_ne_bytes(*bytes))));
-        }
+    let Some(statistics) = statistics(payload) else { return };
+    let (fields, _) = statistics.as_chunks::<8>();
+    let cells = FIELDS.iter().map_while(|at| fields.get(*at));
+    block.set_row(row, cells.map(|bytes| Cell::integer(u64::from_ne_bytes(*bytes))));
+}
+
+/// `struct rtnl_link_stats64` in the payload. It is the only attribute that was asked for, so it is the first; the
+/// walk is for a kernel that does otherwise.
+fn statistics(payload: &[u8]) -> Option<&[u8]> {
+    let first = payload.get(HEADER.len()..)?;
+    let [low, high, kind @ ..] = *first.first_chunk::<4>()?;
+    if u16::from_ne_bytes(kind) == IFLA_STATS_LINK_64 {
+        return first.get(4..usize::from(u16::from_ne_bytes([low, high])));
     }
+    attributes(payload, HEADER.len()).find(|a| a.kind == IFLA_STATS_LINK_64).map(|a| a.value)
 }
 
 /// Finds rows of a dump. Kernels since 6.9 dump by index, so the next row is nearly always the next in line; older

@@ -10,7 +10,6 @@ use super::transport::ethtool::{Command, Ethtool};
 use super::transport::genetlink::contents;
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::link::Link;
 use crate::sample::metric::{Column, Metric, Unit};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -111,25 +110,19 @@ struct LinkModes {
 
 impl Source for LinkModes {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let exported = context.links.exported();
         let mut facts = Vec::new();
-        let mut add = |row: usize, label, value: Option<&str>| {
-            facts.extend(value.map(|value| Fact { key: exported[row].key, label, value: value.into() }));
+        let mut add = |key, label, value: Option<&'static str>| {
+            facts.extend(value.map(|value| Fact { key, label, value: value.into() }));
         };
-        let mut reading = self.ethtool.table(
-            SOURCE.name,
-            &COLUMNS,
-            Command::LinkModes,
-            context,
-            |payload, row, block| {
-                add(row, "duplex", parse(payload, row, block));
-            },
-        )?;
-        let is_wanted = |link: &Link| link.admin_up && link.carrier == Some(false);
-        let problems =
-            self.ethtool.ask_each(Command::LinkState, &context.links, is_wanted, |row, answer| {
-                add(row, "down_reason", answer.ok().and_then(parse_state));
+        let (links, ethtool) = (&context.links, &mut self.ethtool);
+        let mut reading =
+            ethtool.table(SOURCE.name, &COLUMNS, Command::LinkModes, context, |payload, row, block| {
+                add(block.subjects.keys()[row], "duplex", parse(payload, row, block));
             })?;
+        let wanted = links.exported().iter().filter(|link| link.admin_up && link.carrier == Some(false));
+        let problems = ethtool.ask_each(Command::LinkState, wanted, |_, link, answer| {
+            add(link.key, "down_reason", answer.ok().and_then(parse_state));
+        })?;
         reading.problems.extend(problems);
         reading.facts = facts;
         Ok(reading)

@@ -36,7 +36,7 @@ const TRIES: u32 = 3;
 /// Events can be lost only with `ENOBUFS`, which is noticed; this is belt and braces.
 const RESYNC: Duration = Duration::from_secs(60);
 /// A full reading is repeated at most after this many times its own length: a thousandth of a core.
-const THOUSANDTH: u32 = 1000;
+const TEN_THOUSANDTH: u32 = 10_000;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -122,7 +122,7 @@ impl Source for LinkSource {
             self.read_addresses(&mut problems)?;
         }
         if problems.is_empty() {
-            let next = context.now.0 + RESYNC.max(cost_of(self.known.len()) * THOUSANDTH);
+            let next = context.now.0 + RESYNC.max(cost_of(self.known.len()) * TEN_THOUSANDTH);
             self.next_resync = due.filter(|_| !everything).or(Some(next));
         }
         Ok(self.told(problems))
@@ -155,8 +155,8 @@ impl LinkSource {
         if !self.changed && problems.is_empty() {
             return Reading::unchanged();
         }
-        self.changed = false;
-        Reading { links: Some(self.known.values().cloned().collect()), problems, ..Reading::default() }
+        let links = std::mem::take(&mut self.changed).then(|| self.known.values().cloned().collect());
+        Reading { links, problems, ..Reading::default() }
     }
 
     fn read_all(&mut self, roots: &Roots, problems: &mut Vec<String>) -> Result<(), SourceError> {

@@ -2,21 +2,35 @@
 //!
 //! Imports `sample` only. A source parses apart from reading: `parse` is pure and tested on captured bytes.
 
+pub mod bonding;
 pub mod channels;
 pub mod coalescing;
 pub mod contract;
+pub mod cpus;
+pub mod driver_statistics;
 pub mod driver_table;
 pub mod ethernet_statistics;
 pub mod features;
 pub mod fec;
+#[cfg(test)]
+mod fixture;
+pub mod interrupts;
+pub mod line_error;
 pub mod link_bursts;
 pub mod link_counters;
 pub mod link_modes;
 pub mod links;
 pub mod pause;
+pub mod pcie;
+pub mod pressure;
 pub mod qdiscs;
 pub mod queue_statistics;
+pub mod rdma;
 pub mod rings;
+pub mod rows;
+pub mod softnet;
+pub mod sysctls;
+pub mod tcp_counters;
 pub mod transport;
 
 use contract::SourceInfo;
@@ -27,6 +41,7 @@ pub static SOURCES: &[&SourceInfo] = &[
     &link_counters::SOURCE,
     &link_bursts::SOURCE,
     &qdiscs::SOURCE,
+    &driver_statistics::SOURCE,
     &pause::SOURCE,
     &queue_statistics::SOURCE,
     &channels::SOURCE,
@@ -36,4 +51,12 @@ pub static SOURCES: &[&SourceInfo] = &[
     &fec::SOURCE,
     &link_modes::SOURCE,
     &rings::SOURCE,
+    &softnet::SOURCE,
+    &tcp_counters::SOURCE,
+    &interrupts::SOURCE,
+    &pressure::SOURCE,
+    &sysctls::SOURCE,
+    &pcie::SOURCE,
+    &bonding::SOURCE,
+    &rdma::SOURCE,
 ];

@@ -4,7 +4,8 @@
 //! The kernel lists the qdiscs of all devices or of none, and walks the device list anew for every 32 KiB of the
 //! answer, so a whole list of 10,000 links is dear. But it lists devices in the order of their making, physical ones
 //! first, and makes the list only as fast as it is received. So the whole is read when something has changed, and
-//! otherwise only as far as the last device that matters. Asking for single qdiscs would not do: each answer goes to
+//! otherwise only as far as the last device that matters: 0.4 ms instead of 25 ms where 10,000 veths were made after
+//! the one device that has rows. Asking for single qdiscs would not do: each answer goes to
 //! everyone who listens for changes of qdiscs (`qdisc_get_notify`, net/sched/sch_api.c).
 //!
 //! noqueue has no row: it never queues, and the link's own counters say the rest.
@@ -95,11 +96,14 @@ const RTM_GETTCLASS: u16 = 42;
 const RTNLGRP_TC: u32 = 4;
 /// Not every change is told (a driver that changes its number of queues makes their qdiscs anew in silence).
 const RESYNC: Duration = Duration::from_secs(60);
+/// What a whole list costs for each link of the host (CHANGELOG.md), and how much of a core it may take to be sure.
+const COST_OF_A_LINK: Duration = Duration::from_nanos(2500);
+const TEN_THOUSANDTH: u32 = 10_000;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let events = Events::join(&[RTNLGRP_TC]).map_err(failed)?;
     let session = Session::open(Protocol::Route, SOURCE.deadline).map_err(failed)?;
-    Ok(Box::new(Qdiscs {
+    Ok(Box::new(QdiscSource {
         events,
         session,
         qdiscs: Table::new(What::Qdiscs, &QDISC_COLUMNS, |queue| cells(queue, queue.rate, queue.flow_rate)),
@@ -112,7 +116,7 @@ fn failed(error: NetlinkError) -> SourceError {
     SourceError::Netlink { what: "asking for qdiscs", error }
 }
 
-struct Qdiscs {
+struct QdiscSource {
     events: Events,
     session: Session,
     qdiscs: Table,
@@ -131,7 +135,7 @@ struct Whole {
     last: Option<Index>,
 }
 
-impl Source for Qdiscs {
+impl Source for QdiscSource {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let links = &context.links;
         if self.drain_events(links)? || self.qdiscs.has_missed() || self.classes.has_missed() {
@@ -147,7 +151,7 @@ impl Source for Qdiscs {
         let classes = self.read_classes(&qdiscs, &mut problems)?;
         self.whole = Some(whole.unwrap_or(Whole {
             generation: links.generation,
-            until: context.now.0 + RESYNC,
+            until: context.now.0 + RESYNC.max(COST_OF_A_LINK * TEN_THOUSANDTH * links.all().len() as u32),
             last,
         }));
         let blocks = vec![
@@ -158,7 +162,7 @@ impl Source for Qdiscs {
     }
 }
 
-impl Qdiscs {
+impl QdiscSource {
     /// Whether anything has changed; what was deleted is forgotten.
     fn drain_events(&mut self, links: &Links) -> Result<bool, SourceError> {
         let (qdiscs, classes, mut changed) = (&mut self.qdiscs, &mut self.classes, false);

@@ -84,13 +84,13 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         }
         family => family.map_err(failed)?,
     };
-    let subjects = Arc::new(Subjects::default());
     Ok(Box::new(QueueStatistics {
         session,
         family,
         unsupported: HashSet::new(),
+        generation: 0,
         queues: Vec::new(),
-        subjects,
+        subjects: Arc::default(),
     }))
 }
 
@@ -99,6 +99,8 @@ struct QueueStatistics {
     family: Family,
     /// Links whose driver has no statistics of queues, or all links where the kernel has none (before 6.9).
     unsupported: HashSet<Key>,
+    /// That of the links when `unsupported` was last cleared of links that have gone.
+    generation: u64,
     /// The queues of the last reading, and the subjects made of them.
     queues: Vec<(Key, u32)>,
     subjects: Arc<Subjects>,
@@ -111,20 +113,43 @@ struct Queue {
     cells: [Option<u64>; COLUMNS.len()],
 }
 
+/// The queues of one link, each once for each direction.
+#[derive(Debug, Default)]
+struct Answer {
+    queues: Vec<Queue>,
+    /// Whether there were more than are read.
+    is_cut: bool,
+}
+
+impl Answer {
+    fn take(&mut self, payload: &[u8]) {
+        if let Some(queue) = parse(payload) {
+            if queue.id < MOST_QUEUES {
+                self.queues.push(queue);
+            } else {
+                self.is_cut = true;
+            }
+        }
+    }
+}
+
 impl Source for QueueStatistics {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let links = &context.links;
-        self.unsupported.retain(|key| links.exported().iter().any(|link| link.key == *key));
-        let mut problems = Problems::new("statistics of queues");
+        if self.generation != links.generation {
+            self.unsupported.retain(|key| links.exported().iter().any(|link| link.key == *key));
+            self.generation = links.generation;
+        }
+        let mut problems = Problems::new("asking for statistics of queues");
         let (mut all, mut cut) = (Vec::new(), Vec::new());
         for link in links.exported().iter().filter(|link| link.kind == "physical") {
             if self.unsupported.contains(&link.key) {
                 continue;
             }
             match self.ask(link.index) {
-                Ok((queues, whole)) => {
-                    all.extend(queues.into_iter().map(|queue| (link.key, queue)));
-                    cut.extend((!whole).then(|| cut_sentence(link)));
+                Ok(answer) => {
+                    all.extend(answer.queues.into_iter().map(|queue| (link.key, queue)));
+                    cut.extend(answer.is_cut.then(|| cut_sentence(link)));
                 }
                 Err(NetlinkError::Kernel(libc::EOPNOTSUPP)) => {
                     self.unsupported.insert(link.key);
@@ -146,19 +171,10 @@ fn cut_sentence(link: &Link) -> String {
 }
 
 impl QueueStatistics {
-    /// The queues of a device, and whether they are all.
-    fn ask(&mut self, index: Index) -> Result<(Vec<Queue>, bool), NetlinkError> {
-        let mut request = request(self.family, index);
-        let (mut queues, mut whole) = (Vec::new(), true);
-        self.session.dump(&mut request, |message| {
-            if let Some(queue) = parse(message.payload) {
-                match queue.id < MOST_QUEUES {
-                    true => queues.push(queue),
-                    false => whole = false,
-                }
-            }
-        })?;
-        Ok((queues, whole))
+    fn ask(&mut self, index: Index) -> Result<Answer, NetlinkError> {
+        let mut answer = Answer::default();
+        self.session.dump(&mut request(self.family, index), |message| answer.take(message.payload))?;
+        Ok(answer)
     }
 
     fn block(&mut self, all: &[(Key, Queue)], links: &Links, context: &Context) -> Block {
@@ -223,7 +239,7 @@ fn parse(payload: &[u8]) -> Option<Queue> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, subjects_of, ATTRIBUTES, QSTATS_QUEUE_ID};
+    use super::{parse, subjects_of, Answer, ATTRIBUTES, MOST_QUEUES, QSTATS_QUEUE_ID};
     use crate::sample::link::{Link, Links};
     use crate::source::transport::ethtool::testing::{mutated, reply};
     use proptest::prelude::{prop_assert, proptest};
@@ -249,17 +265,28 @@ mod tests {
         let payload = reply(|mut request| {
             request = request.with(QSTATS_QUEUE_ID, &300u32.to_ne_bytes());
             for kind in ATTRIBUTES {
-                request = match kind % 2 {
-                    0 => request.with(kind, &u32::from(kind).to_ne_bytes()),
-                    _ => request.with(kind, &(u64::from(kind) << 33).to_ne_bytes()),
+                request = if kind.is_multiple_of(2) {
+                    request.with(kind, &u32::from(kind).to_ne_bytes())
+                } else {
+                    request.with(kind, &(u64::from(kind) << 33).to_ne_bytes())
                 };
             }
             request
         });
         let queue = parse(&payload).expect("a queue");
-        let value = |kind: u16| if kind % 2 == 0 { u64::from(kind) } else { u64::from(kind) << 33 };
+        let value = |kind: u16| if kind.is_multiple_of(2) { u64::from(kind) } else { u64::from(kind) << 33 };
         assert_eq!((queue.id, queue.cells), (300, ATTRIBUTES.map(value).map(Some)));
         assert_eq!(parse(&reply(|request| request.with(8, &[0; 8]))), None, "no queue's number");
+    }
+
+    #[test]
+    fn a_link_with_too_many_queues_is_cut_and_says_so() {
+        let mut answer = Answer::default();
+        let message = |id: u32| reply(|request| request.with(QSTATS_QUEUE_ID, &id.to_ne_bytes()));
+        answer.take(&message(MOST_QUEUES - 1));
+        assert_eq!((answer.queues.len(), answer.is_cut), (1, false));
+        answer.take(&message(MOST_QUEUES));
+        assert_eq!((answer.queues.len(), answer.is_cut), (1, true));
     }
 
     #[test]

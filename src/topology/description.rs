@@ -35,10 +35,10 @@ pub static ATTRIBUTE_COLUMNS: [Column; 3] = [Column::of(&UP), Column::of(&MTU), 
 pub static TABLES: [&[Column]; 2] = [&INFO_COLUMNS, &ATTRIBUTE_COLUMNS];
 
 /// Labels that other sources know: by link, then (name, value).
-pub type Facts = HashMap<Key, Vec<(&'static str, String)>>;
+pub type Facts<'a> = HashMap<Key, Vec<(&'static str, &'a str)>>;
 
 /// `link_info`: a row for each link that is shown.
-pub fn info(links: &Links, facts: &Facts, now: Monotonic) -> Block {
+pub fn info(links: &Links, facts: &Facts<'_>, now: Monotonic) -> Block {
     let name_of = |index| links.get(index).map_or("", |link: &Link| link.name.as_str());
     let mut subjects = SubjectsBuilder::default();
     for link in links.exported() {

@@ -4,6 +4,7 @@
 //! The namespace ends with that process: there is nothing to clean up, not even after a crash. An ordinary user gets
 //! a user namespace around it where the kernel allows that.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod exporter;
 
@@ -27,19 +28,19 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
         body();
         return;
     }
-    let mut unshare = Command::new("unshare");
-    unshare.args(["--net", "--mount"]);
+    let mut flags = vec!["--net", "--mount"];
     if !rustix::process::geteuid().is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-        if !Command::new("unshare").args(["--user", "--net", "true"]).status().is_ok_and(|s| s.success()) {
-            // Not `println`, which the test harness keeps to itself when a test passes.
-            writeln!(std::io::stdout(), "SKIPPED {test}: needs root or user namespaces")
-                .expect("standard output");
-            return;
-        }
+        flags.extend(["--user", "--map-root-user"]);
+    }
+    if !Command::new("unshare").args(&flags).arg("true").status().is_ok_and(|status| status.success()) {
+        // Not `println`, which the test harness keeps to itself when a test passes.
+        writeln!(std::io::stdout(), "SKIPPED {test}: needs root or user namespaces")
+            .expect("standard output");
+        return;
     }
     let this = std::env::current_exe().expect("the test's own path");
-    let output = unshare
+    let output = Command::new("unshare")
+        .args(&flags)
         // /sys shows the devices of the namespace that it was mounted in.
         .args(["--", "sh", "-c", "mount -t sysfs sysfs /sys; exec \"$@\"", "sh"])
         .arg(this)
@@ -72,15 +73,16 @@ pub fn json(command: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&run(command)).expect(command)
 }
 
-/// Runs many `ip` commands in one process, a line each.
-pub fn ip_batch(lines: &str) {
+/// Runs many `ip` commands in one process.
+pub fn ip_batch(commands: impl IntoIterator<Item = String>) {
+    let lines: Vec<String> = commands.into_iter().collect();
     let mut child = Command::new("ip")
         .args(["-batch", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .expect("ip");
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    child.stdin.take().expect("a pipe").write_all(lines.join("\n").as_bytes()).expect("written");
     assert!(child.wait().expect("ip").success());
 }
 

@@ -1,5 +1,6 @@
 //! The server: connections and their limits, routes, and the body of a scrape.
 
+pub mod answer;
 pub mod routes;
 pub mod scrape;
 pub mod server;

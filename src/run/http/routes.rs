@@ -8,6 +8,7 @@
 //! | `/-/ready` | 200 once there is a frame, 503 before |
 //! | `/-/reload` | POST: reads the configuration again; only with `--web.enable-lifecycle` |
 
+use super::answer::{Answer, AnswerGuard};
 use super::scrape::Scrape;
 use crate::output::exposition::Exposition;
 use crate::output::gzip::Gzip;
@@ -22,10 +23,8 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::sync::{watch, Notify, Semaphore};
-use tokio::time::Instant;
 
 /// Scrapes at once (node_exporter's `--web.max-requests` has the same default).
 const SCRAPES: usize = 40;
@@ -183,50 +182,4 @@ fn not_allowed(allowed: &'static str) -> Reply {
 
 fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
     reply.headers_mut().insert(name, HeaderValue::from_static(value));
-}
-
-/// Watches how long a connection's answers take to be taken.
-#[derive(Debug, Clone, Default)]
-pub struct Answer(Arc<Mutex<Running>>);
-
-#[derive(Debug, Default)]
-struct Running {
-    answers: usize,
-    since: Option<Instant>,
-}
-
-/// Lives as long as an answer is under way.
-pub struct AnswerGuard(Answer);
-
-impl Answer {
-    fn begin(&self) -> AnswerGuard {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        running.answers += 1;
-        running.since.get_or_insert_with(now);
-        AnswerGuard(self.clone())
-    }
-
-    /// Ends when an answer has been under way for longer than `limit`.
-    pub async fn overdue(&self, limit: Duration) {
-        loop {
-            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).since;
-            let age = since.map_or(Duration::ZERO, |since| since.elapsed());
-            if age >= limit {
-                return;
-            }
-            tokio::time::sleep(limit.saturating_sub(age).max(Duration::from_millis(100))).await;
-        }
-    }
-}
-
-impl Drop for AnswerGuard {
-    fn drop(&mut self) {
-        let mut running = self.0 .0.lock().unwrap_or_else(PoisonError::into_inner);
-        running.answers = running.answers.saturating_sub(1);
-        running.since = (running.answers > 0).then(now);
-    }
-}
-
-fn now() -> Instant {
-    Instant::now()
 }

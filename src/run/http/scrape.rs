@@ -1,6 +1,6 @@
 //! The body of a scrape: rendered, and compressed when asked, as the client takes it.
 
-use super::routes::AnswerGuard;
+use super::answer::AnswerGuard;
 use crate::output::exposition::Exposition;
 use crate::output::sink::{Sink, CHUNK};
 use hyper::body::{Body, Bytes, Frame};

@@ -2,7 +2,8 @@
 //!
 //! Takes bound listeners and a future that ends it, so that tests need no fixed port and no signal.
 
-use super::routes::{Answer, Routes};
+use super::answer::Answer;
+use super::routes::Routes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;

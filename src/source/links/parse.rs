@@ -24,6 +24,8 @@ const IFLA_CARRIER_CHANGES: u16 = 35;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PHYS_PORT_NAME: u16 = 38;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VXLAN_LINK: u16 = 3;
 const IFF_UP: u32 = 1;
 const IFF_LOOPBACK: u32 = 8;
 /// `IFA_F_*` (include/uapi/linux/if_addr.h): an address that failed, or is not known yet to be nobody else's, is no
@@ -39,7 +41,7 @@ pub fn link(payload: &[u8]) -> Option<Link> {
     let (mut lower_is_elsewhere, mut state) = (false, None);
     for attribute in attributes(payload, LINK_HEADER) {
         match attribute.kind {
-            IFLA_LINKINFO => link.kind = kind_of(&attribute),
+            IFLA_LINKINFO => describe(&mut link, &attribute),
             IFLA_LINK_NETNSID => lower_is_elsewhere = true,
             // A name may be any bytes but `/`, `:` and blanks.
             IFLA_IFNAME => link.name = attribute.text(),
@@ -61,7 +63,7 @@ pub fn link(payload: &[u8]) -> Option<Link> {
     link.oper_up = match state {
         Some(State::Up) => true,
         // Not tracked (a tun), or not yet (Documentation/networking/operstates.rst): the carrier says it.
-        Some(State::Unknown) | None => link.admin_up && link.carrier != Some(false),
+        Some(State::Unknown) => link.carrier == Some(true),
         _ => false,
     };
     if flags & IFF_LOOPBACK != 0 {
@@ -70,8 +72,14 @@ pub fn link(payload: &[u8]) -> Option<Link> {
     (!link.name.is_empty()).then_some(link)
 }
 
-fn kind_of(attribute: &Attribute<'_>) -> String {
-    attribute.nested().find(|a| a.kind == IFLA_INFO_KIND).map(|a| a.text()).unwrap_or_default()
+/// The kind, and the link below a vxlan, which says it here and not by IFLA_LINK (drivers/net/vxlan/vxlan_core.c).
+fn describe(link: &mut Link, information: &Attribute<'_>) {
+    let find = |kind| information.nested().find(|attribute| attribute.kind == kind);
+    link.kind = find(IFLA_INFO_KIND).map(|kind| kind.text()).unwrap_or_default();
+    if let Some(data) = find(IFLA_INFO_DATA).filter(|_| link.kind == "vxlan") {
+        let lower = data.nested().find(|attribute| attribute.kind == IFLA_VXLAN_LINK);
+        link.lower = lower.and_then(|index| u32_at(index.value, 0)).filter(|index| *index != 0);
+    }
 }
 
 fn take(link: &mut Link, attribute: &Attribute<'_>) {

@@ -99,7 +99,7 @@ pub struct Queue {
     pub flow_rate: Option<u64>,
 }
 
-/// The device and the kind of a qdisc or class, without reading what is dear.
+/// The kind of a qdisc or class, without reading the rest.
 pub fn kind(payload: &[u8]) -> Option<Kind> {
     let found = attributes(payload, TC_HEADER).find(|attribute| attribute.kind == TCA_KIND)?;
     Some(Kind::new(found.value))
@@ -162,13 +162,14 @@ fn rates(options: &Attribute<'_>, queue: &mut Queue) {
     let find =
         |skip: usize, kind: u16| attributes(options.value, skip).find(|a| a.kind == kind).map(|a| a.value);
     let short = |skip, kind, at| find(skip, kind).and_then(|bytes| u32_at(bytes, at)).map(u64::from);
-    // The 64-bit form is sent only when 32 bits are not enough.
+    // The 64-bit form is sent when 32 bits are not enough, and then these are all ones.
+    let spec = |kind, at| short(0, kind, at).filter(|rate| *rate != u64::from(u32::MAX));
     let long = |skip, kind| find(skip, kind).and_then(|bytes| u64_at(bytes, 0));
     if queue.kind.is("tbf") {
-        queue.rate = long(0, TCA_TBF_RATE64).or(short(0, TCA_TBF_PARMS, RATE));
+        queue.rate = long(0, TCA_TBF_RATE64).or(spec(TCA_TBF_PARMS, RATE));
     } else if queue.kind.is("htb") {
-        queue.rate = long(0, TCA_HTB_RATE64).or(short(0, TCA_HTB_PARMS, RATE));
-        queue.ceil = long(0, TCA_HTB_CEIL64).or(short(0, TCA_HTB_PARMS, RATE_SPEC + RATE));
+        queue.rate = long(0, TCA_HTB_RATE64).or(spec(TCA_HTB_PARMS, RATE));
+        queue.ceil = long(0, TCA_HTB_CEIL64).or(spec(TCA_HTB_PARMS, RATE_SPEC + RATE));
     } else if queue.kind.is("fq") {
         queue.flow_rate = short(0, TCA_FQ_FLOW_MAX_RATE, 0).filter(|rate| *rate != u64::from(u32::MAX));
     } else if queue.kind.is("netem") {

@@ -9,6 +9,7 @@ use super::message::Request;
 use super::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
+use crate::sample::choice::Choice;
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::subject::Key;
@@ -63,16 +64,16 @@ const STRINGSET_ID: u16 = 1;
 impl Command {
     fn what(self) -> &'static str {
         match self {
-            Self::StringSets => "names",
-            Self::LinkModes => "link modes",
-            Self::LinkState => "the link's state",
-            Self::Features => "features",
-            Self::Rings => "ring sizes",
-            Self::Channels => "channels",
-            Self::Coalescing => "interrupt coalescing",
-            Self::Pause => "pause parameters",
-            Self::Fec => "forward error correction",
-            Self::Statistics => "standard statistics",
+            Self::StringSets => "asking for names",
+            Self::LinkModes => "asking for link modes",
+            Self::LinkState => "asking for the link's state",
+            Self::Features => "asking for features",
+            Self::Rings => "asking for ring sizes",
+            Self::Channels => "asking for channels",
+            Self::Coalescing => "asking for interrupt coalescing",
+            Self::Pause => "asking for pause parameters",
+            Self::Fec => "asking for forward error correction",
+            Self::Statistics => "asking for standard statistics",
         }
     }
 
@@ -119,6 +120,8 @@ pub struct Ethtool {
     /// What a link's driver does not answer.
     unsupported: HashSet<(Key, Command)>,
     generation: u64,
+    /// The links of the table.
+    asked: Choice,
 }
 
 impl Ethtool {
@@ -128,7 +131,13 @@ impl Ethtool {
         let failed = |error| SourceError::Netlink { what: WHAT, error };
         let mut session = Session::open(Protocol::Generic, deadline).map_err(failed)?;
         match Family::resolve(&mut session, "ethtool") {
-            Ok(family) => Ok(Self { session, family, unsupported: HashSet::new(), generation: 0 }),
+            Ok(family) => Ok(Self {
+                session,
+                family,
+                unsupported: HashSet::new(),
+                generation: 0,
+                asked: Choice::default(),
+            }),
             Err(NetlinkError::Kernel(libc::ENOENT)) => {
                 Err(SourceError::Absent("the kernel has no ethtool netlink (it came with 5.6)".into()))
             }
@@ -136,8 +145,9 @@ impl Ethtool {
         }
     }
 
-    /// Asks every exported link one question and makes a table of the answers, a row a link. `parse` gets a row
-    /// whose cells all say `Unsupported` and sets what the answer holds.
+    /// Asks exported links one question and makes a table of the answers: a row for each link whose driver knows the
+    /// question, as far as that is known. `parse` gets a row whose cells all say `Unsupported` and sets what the
+    /// answer holds.
     pub fn table(
         &mut self,
         source: &'static str,
@@ -147,42 +157,47 @@ impl Ethtool {
         mut parse: impl FnMut(&[u8], usize, &mut Block),
     ) -> Result<Reading, SourceError> {
         let links = &context.links;
-        let mut block = Block::new(source, context.now, columns, links.exported_subjects().clone());
-        let everything = |_: &Link| true;
-        let problems = self.ask_each(command, links, everything, |row, answer| match answer {
-            Ok(payload) => {
-                block.set_row(row, columns.iter().map(|_| Cell::gap(Gap::Unsupported)));
+        self.forget_the_gone(links);
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.renew(links, |link| !self.unsupported.contains(&(link.key, command)));
+        let mut block = Block::new(source, context.now, columns, asked.subjects().clone());
+        let known = self.unsupported.len();
+        let problems = self.ask_each(command, asked.of(links), |row, _, answer| {
+            let gap = answer.err().unwrap_or(Gap::Unsupported);
+            block.set_row(row, columns.iter().map(|_| Cell::gap(gap)));
+            if let Ok(payload) = answer {
                 parse(payload, row, &mut block);
             }
-            Err(gap) => block.set_row(row, columns.iter().map(|_| Cell::gap(gap))),
         })?;
+        if self.unsupported.len() > known {
+            asked.forget();
+        }
+        self.asked = asked;
         Ok(Reading { problems, ..Reading::of(block) })
     }
 
-    /// Asks those exported links that `select` wants to be asked; `each` gets a link's row and the payload of the
-    /// answer, or why there is none. What failed for one link only is told in the sentences that come back.
-    pub fn ask_each(
+    /// Asks links one by one; `each` gets the number of the link among them, the link, and the payload of the answer,
+    /// or why there is none. What failed for one link only is told in the sentences that come back.
+    pub fn ask_each<'a>(
         &mut self,
         command: Command,
-        links: &Links,
-        select: impl Fn(&Link) -> bool,
-        mut each: impl FnMut(usize, Result<&[u8], Gap>),
+        links: impl Iterator<Item = &'a Link>,
+        mut each: impl FnMut(usize, &Link, Result<&[u8], Gap>),
     ) -> Result<Vec<String>, SourceError> {
-        self.forget_the_gone(links);
         let mut problems = Problems::new(command.what());
-        for (row, link) in links.exported().iter().enumerate().filter(|(_, link)| select(link)) {
+        for (row, link) in links.enumerate() {
             if self.unsupported.contains(&(link.key, command)) {
-                each(row, Err(Gap::Unsupported));
+                each(row, link, Err(Gap::Unsupported));
                 continue;
             }
             let mut request = command.request(self.family, Some(link.index));
-            match self.session.ask(&mut request, |message| each(row, Ok(message.payload))) {
+            match self.session.ask(&mut request, |message| each(row, link, Ok(message.payload))) {
                 Ok(()) => {}
                 Err(NetlinkError::Kernel(libc::EOPNOTSUPP)) => {
                     self.unsupported.insert((link.key, command));
-                    each(row, Err(Gap::Unsupported));
+                    each(row, link, Err(Gap::Unsupported));
                 }
-                Err(error) => each(row, Err(problems.note(link, error)?)),
+                Err(error) => each(row, link, Err(problems.note(link, error)?)),
             }
         }
         Ok(problems.sentences())
@@ -217,7 +232,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None yet. `what` completes "asking for …".
+    /// None yet. `what` says what was being done, for example "asking for ring sizes".
     pub fn new(what: &'static str) -> Self {
         Self { what, denied: false, sentences: Vec::new() }
     }
@@ -228,7 +243,7 @@ impl Problems {
             error if error.is_gone() => return Ok(Gap::NotRead),
             error if error.is_denied() => self.denied = true,
             NetlinkError::Kernel(_) => {
-                self.sentences.push(format!("asking for {} of {}: {error}", self.what, link.name));
+                self.sentences.push(format!("{} of {}: {error}", self.what, link.name));
             }
             error => return Err(SourceError::Netlink { what: self.what, error }),
         }
@@ -238,9 +253,47 @@ impl Problems {
     /// All of it, a sentence each; a refusal is said once, not for each link.
     pub fn sentences(mut self) -> Vec<String> {
         if self.denied {
-            self.sentences
-                .insert(0, format!("not permitted: asking for {} (needs CAP_NET_ADMIN)", self.what));
+            self.sentences.insert(0, format!("not permitted: {} (needs CAP_NET_ADMIN)", self.what));
         }
         self.sentences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problems;
+    use crate::sample::cell::Gap;
+    use crate::sample::link::Link;
+    use crate::source::transport::netlink::NetlinkError;
+    use std::time::Duration;
+
+    fn link(name: &str) -> Link {
+        Link { name: name.into(), ..Link::default() }
+    }
+
+    #[test]
+    fn a_failure_names_its_link_and_a_refusal_is_said_once() {
+        let mut problems = Problems::new("asking for ring sizes");
+        for (name, error, gap) in [
+            ("eth0", libc::EPERM, Gap::Failed),
+            ("eth1", libc::EIO, Gap::Failed),
+            ("eth2", libc::ENODEV, Gap::NotRead),
+            ("eth3", libc::EACCES, Gap::Failed),
+        ] {
+            let noted = problems.note(&link(name), NetlinkError::Kernel(error));
+            assert!(noted.is_ok_and(|noted| noted == gap), "{name}");
+        }
+        let sentences = problems.sentences();
+        assert_eq!(sentences.len(), 2, "{sentences:?}");
+        assert!(sentences[0].contains("CAP_NET_ADMIN"), "{sentences:?}");
+        assert!(sentences[1].contains("ring sizes of eth1: Input/output error"), "{sentences:?}");
+    }
+
+    #[test]
+    fn a_session_that_fails_ends_the_reading() {
+        let error = NetlinkError::Timeout(Duration::from_secs(5));
+        let ended =
+            Problems::new("asking for ring sizes").note(&link("eth0"), error).expect_err("no use to go on");
+        assert_eq!(ended.to_string(), "asking for ring sizes: no answer within 5s");
     }
 }

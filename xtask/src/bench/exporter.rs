@@ -3,7 +3,7 @@
 use super::figures::{Exporter, Scrape, Spread};
 use super::http::{Answer, Client};
 use super::meter::{self, ColdCaches, Cpu, Memory};
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub struct Task<'a> {
     pub least_series: usize,
     /// Scrapes of each kind.
     pub repetitions: usize,
+    /// Time before each scrape, so that none finds what the one before it has left.
+    pub pause: Duration,
     /// How long it is watched while nobody scrapes.
     pub idle: Duration,
     /// Where its log goes.
@@ -54,7 +56,7 @@ pub fn measure(mut task: Task) -> Result<Exporter> {
     let mut client = running.wait_until_it_serves(&task)?;
     sleep(SETTLE);
     eprintln!("  {}: {} scrapes plain and gzip", task.name, task.repetitions);
-    let [plain, gzip] = running.scrapes(&mut client, task.repetitions)?;
+    let [plain, gzip] = running.scrapes(&mut client, &task)?;
     let memory = Memory::of(running.pid())?;
     let idle = running.idle(task.idle)?;
     let command = format!("{:?}", task.command).replace('"', "");
@@ -106,11 +108,12 @@ impl Running {
     }
 
     /// Plain and gzip in turn, so that what else the machine does meets both alike.
-    fn scrapes(&self, client: &mut Client, repetitions: usize) -> Result<[Scrape; 2]> {
+    fn scrapes(&self, client: &mut Client, task: &Task) -> Result<[Scrape; 2]> {
         let mut caches = ColdCaches::new();
         let mut series = [Series::default(), Series::default()];
-        for _ in 0..repetitions {
+        for _ in 0..task.repetitions {
             for (gzip, series) in [false, true].into_iter().zip(&mut series) {
+                sleep(task.pause);
                 caches.forget();
                 let before = Cpu::of(self.pid())?;
                 let start = meter::now();
@@ -121,7 +124,11 @@ impl Running {
             }
         }
         let [plain, gzip] = series;
-        Ok([plain.sum_up()?, gzip.sum_up()?])
+        let (plain, gzip) = (plain.sum_up()?, gzip.sum_up()?);
+        // Series of one device may come or go between two scrapes; more is a body that is cut short.
+        let differ = plain.series.abs_diff(gzip.series);
+        ensure!(differ <= plain.series / 1000, "plain has {} series, gzip {}", plain.series, gzip.series);
+        Ok([plain, gzip])
     }
 
     fn idle(&self, duration: Duration) -> Result<f64> {

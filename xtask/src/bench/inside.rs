@@ -41,7 +41,7 @@ pub struct Arguments {
     /// A folder that everyone may read
     #[arg(long)]
     scratch: PathBuf,
-    /// How long idle exporters and the once-a-second dumps are watched
+    /// How long miglink is watched while nobody scrapes
     #[arg(long)]
     idle_seconds: u64,
 }
@@ -50,7 +50,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let frames = traffic::send_over_every_link()?;
     eprintln!("  {frames} frames sent; kernel: dumps hot, cold, once a second");
-    let kernel = kernel::measure(Duration::from_secs(arguments.idle_seconds)).context("raw dumps")?;
+    let kernel = kernel::measure().context("raw dumps")?;
     let miglink = told(miglink(arguments));
     let node = |name, flags: &[&str]| {
         let binary = arguments.node_exporter.as_deref()?;
@@ -78,7 +78,9 @@ fn miglink(arguments: &Arguments) -> Result<Exporter> {
         command,
         port,
         least_series: 10 * arguments.links,
-        repetitions: 31,
+        repetitions: 15,
+        // Longer than a tick: a scrape by Prometheus always finds a frame that was never served.
+        pause: Duration::from_millis(1_100),
         idle: Duration::from_secs(arguments.idle_seconds),
         scratch: &arguments.scratch,
     })
@@ -95,6 +97,8 @@ fn node_exporter(arguments: &Arguments, name: &str, binary: &Path, flags: &[&str
         least_series: 10 * arguments.links,
         // A scrape takes 0.3 to 1 ms a link.
         repetitions: (20_000 / arguments.links.max(1)).clamp(3, 15),
+        // It collects anew for every scrape.
+        pause: Duration::ZERO,
         idle: Duration::from_secs(2),
         scratch: &arguments.scratch,
     })

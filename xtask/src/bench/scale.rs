@@ -29,8 +29,8 @@ pub struct Arguments {
     /// Compare with this node_exporter instead of Debian's newest
     #[arg(long, value_name = "BINARY", conflicts_with = "skip_node_exporter")]
     node_exporter: Option<PathBuf>,
-    /// How long idle programs are watched
-    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
+    /// How long miglink is watched while nobody scrapes; the attributes of links are read every 60 s
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     idle_seconds: u64,
     /// Exit with 1 if a budget is broken
     #[arg(long)]

@@ -73,6 +73,10 @@ const RATIOS: &[Row] = &[
     ("default / miglink, scrape gzip", |s| {
         ratio(s.node_default.as_ref()?.gzip.cpu.median, s.miglink.as_ref()?.gzip.cpu.median)
     }),
+    ("leanest / miglink, scrape gzip, a series", |s| {
+        let a_series = |exporter: &Exporter| exporter.gzip.cpu.median / exporter.gzip.series as f64;
+        ratio(a_series(s.node_leanest.as_ref()?), a_series(s.miglink.as_ref()?))
+    }),
     // node_exporter samples when it is scraped, miglink every second: this is what a host pays for each in all.
     ("leanest / miglink, all CPU at a scrape every 15 s", |s| {
         let ours = s.miglink.as_ref()?;

@@ -9,5 +9,12 @@ ibv_rc_pingpong -d rxe0 -g 1 -n 200 -s 4096 >/tmp/server & server=$!
 sleep 1
 ibv_rc_pingpong -d rxe0 -g 1 -n 200 -s 4096 127.0.0.1 >/tmp/client || { cat /tmp/client; return 1; }
 wait $server
+sleep 3
 snap quiet
-expect quiet 'present miglink_rdma_active{rdma_device="rxe0",port="1"}'
+# A message of 4096 bytes is four packets, 200 there and 200 back; soft-RoCE counts no bytes.
+for way in receive transmit; do
+    expect quiet "miglink_rdma_${way}_packets_total{rdma_device=\"rxe0\",port=\"1\",device=\"e1000e\"} >= 1600"
+done
+expect quiet 'miglink_rdma_active{rdma_device="rxe0"} == 1'
+expect quiet 'miglink_rdma_info{rdma_device="rxe0",link_layer="Ethernet"} == 1'
+expect quiet 'absent miglink_rdma_transmit_bytes_total{rdma_device="rxe0"}'

@@ -56,6 +56,12 @@ is tunnel vxlan addressed '' rtl8139
 is crew team addressed '' ''
 is crew-port veth carrier crew ''
 expect stacked 'absent miglink_link_info{device="tap-like"}'
+expect stacked 'miglink_bond_info{device="backup",kind="bond",mode="active-backup",hash_policy="",lacp_rate=""} == 1'
+expect stacked 'miglink_bond_info{device="lacp",kind="bond",mode="802.3ad",hash_policy="layer2",lacp_rate="fast"} == 1'
+for bond in backup lacp; do expect stacked "miglink_bond_members_up{device=\"$bond\"} == 2"; done
+expect stacked 'miglink_bond_members_active{device="backup"} == 1'
+expect stacked 'miglink_bond_members_active{device="lacp"} == 2'
+expect stacked 'miglink_bond_members{device="crew"} == 1'
 
 say "the active member's cable is pulled"
 monitor set_link nic-vmxnet3 off
