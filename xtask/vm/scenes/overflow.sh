@@ -32,6 +32,8 @@ for nic in $NICS; do
     alive
 done
 say "flooding a veth whose packets wait in a backlog of two"
+# pktgen keeps the first CPU busy; the second one is to receive.
+echo 2 >/sys/class/net/short/queues/rx-0/rps_cpus
 echo 2 >/proc/sys/net/core/netdev_max_backlog
 flood short 30000
 echo 1000 >/proc/sys/net/core/netdev_max_backlog

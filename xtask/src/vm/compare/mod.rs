@@ -155,3 +155,31 @@ impl Pair {
         (&self.metric, &self.subject, self.tool) == (&other.metric, &other.subject, other.tool)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Pair, Value};
+
+    fn agrees(miglink: Option<f64>, before: Option<f64>, after: Option<f64>, low: f64, high: f64) -> bool {
+        let [miglink, before, after] = [miglink, before, after].map(|number| number.map(Value::Number));
+        let pair = Pair { metric: String::new(), subject: String::new(), tool: "ip", miglink, before, after };
+        pair.agrees(low, high)
+    }
+
+    #[test]
+    fn a_number_lies_between_two_readings_or_is_wrong() {
+        assert!(agrees(Some(5.0), Some(5.0), Some(5.0), 0.0, 0.0));
+        assert!(!agrees(Some(5.0), Some(6.0), Some(6.0), 0.0, 0.0));
+        assert!(agrees(Some(5.0), Some(4.0), Some(9.0), 0.0, 0.0));
+        assert!(agrees(Some(5.0), Some(9.0), Some(4.0), 0.0, 0.0), "a gauge that falls");
+        assert!(!agrees(Some(10.0), Some(4.0), Some(9.0), 0.0, 0.0));
+        assert!(agrees(Some(10.0), Some(4.0), Some(9.0), 6.0, 6.0), "a counter that began anew");
+        assert!(agrees(Some(0.1 + 0.2), Some(0.3), Some(0.3), 0.0, 0.0));
+    }
+
+    #[test]
+    fn what_only_one_of_them_knows_is_wrong() {
+        assert!(!agrees(None, Some(0.0), Some(0.0), 0.0, 0.0));
+        assert!(!agrees(Some(0.0), None, None, 0.0, 0.0));
+    }
+}
