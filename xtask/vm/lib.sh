@@ -108,15 +108,37 @@ gone() { for _ in $(seq 130); do wget -q -O - "$METRICS" | grep -qF "$1" || retu
 # appears DEVICE: waits until the kernel has a device of this name.
 appears() { for _ in $(seq 40); do [ -d "/sys/class/net/$1" ] && return 0; sleep 0.5; done; say "no device $1"; return 1; }
 
+# Waits until every source that counts has read again what now stands: miglink asks the dearer ones less often, so
+# that none takes more than a thousandth of a core, and an emulated machine makes all of them dear.
+rest() {
+    sleep "$(wget -q -O - "$METRICS" | awk -F '[ "]' '
+        /^miglink_source_duration_seconds/ && $2 ~ /^(qdiscs|rdma)$/ && $NF > longest { longest = $NF }
+        END { seconds = longest * 1000 + 2; print (seconds < 40 ? seconds : 40) }')"
+}
+
 # snap NAME: the kernel's tools, miglink, the kernel's tools again.
 snap() {
     alive
     tools "/out/$1/before"
+    rest
     scrape "/out/$1/metrics"
     tools "/out/$1/after"
     settings "/out/$1/settings"
+    echo "$1" >>/out/order
     say "snapshot $1"
 }
+
+# resets DEVICE: what comes next makes the driver start its counters at 0, which miglink does not follow.
+resets() { echo "$(tail -n 1 /out/order) $1" >>/out/resets; }
+
+# flow N: a gentle stream through subnet N that ends with end_flow.
+flow() {
+    touch /tmp/flow
+    far nc -l -p 5003 -e /tmp/sink & receiver=$!
+    sleep 0.5
+    while [ -e /tmp/flow ]; do dd if=/dev/zero bs=16k count=4 2>/dev/null; sleep 0.05; done | nc "10.0.$1.2" 5003 & flow=$!
+}
+end_flow() { rm /tmp/flow; wait "$flow" "$receiver"; }
 
 # expect SNAPSHOT 'WORDS': one expectation, judged on the host (xtask/src/vm/expect.rs has the words).
 expect() { echo "$1 $2" >>/out/expect; }
@@ -126,11 +148,16 @@ tools() {
     mkdir -p "$1"
     ip -s -s -d -j link >"$1/link.json"
     tc -s -d -j qdisc show >"$1/qdisc.json"
+    for device in $(tc qdisc show | awk '$2 == "htb" { print $5 }'); do
+        tc -s class show dev "$device" >"$1/class.$device"
+    done
     cat /proc/net/softnet_stat >"$1/softnet"
-    (cd /sys/class/net && grep -sH '' */mtu */operstate */carrier_changes */speed */duplex \
-        */device/numa_node */device/current_link_speed */device/current_link_width \
+    cat /proc/net/netstat /proc/net/snmp >"$1/netstat"
+    (cd /proc/sys/net && grep -sH '' core/*mem_max core/netdev_* ipv4/tcp_*) >"$1/sysctls" || true
+    (cd /sys/class/net && grep -sH '' */mtu */carrier_changes */device/numa_node */bonding/mode */bonding/slaves \
+        */bonding/active_slave */bonding/lacp_rate */bonding_slave/mii_status */bonding_slave/link_failure_count \
         */statistics/[rt]x_bytes */statistics/rx_missed_errors */statistics/rx_nohandler) >"$1/sysfs" || true
-    (cd /sys/class/infiniband 2>/dev/null && grep -sH '' */ports/*/state */ports/*/rate */ports/*/counters/* \
+    (cd /sys/class/infiniband 2>/dev/null && grep -sH '' */ports/*/state */ports/*/counters/* \
         */ports/*/hw_counters/*) >"$1/infiniband" || true
     for path in /sys/class/net/*/device; do
         [ -d "$path" ] || continue
@@ -146,7 +173,7 @@ settings() {
     ethtool '*' >"$1/modes" 2>/dev/null || true
     ethtool -g '*' >"$1/rings" 2>/dev/null || true
     ethtool -l '*' >"$1/channels" 2>/dev/null || true
-    ethtool --json -a '*' >"$1/pause.json" 2>/dev/null || true
+    ethtool -a '*' >"$1/pause" 2>/dev/null || true
     ethtool -c '*' >"$1/coalescing" 2>/dev/null || true
     ethtool --json -k '*' >"$1/features.json" 2>/dev/null || true
     for path in /sys/class/net/*/device; do

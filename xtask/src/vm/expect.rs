@@ -18,7 +18,7 @@ use super::report::Row;
 ///
 /// # Errors
 /// When the line cannot be read, or names a snapshot that the scene did not take.
-pub fn judge(line: &str, scene: &str, snapshots: &[Snapshot]) -> Result<Row> {
+pub fn judge(line: &str, snapshots: &[Snapshot]) -> Result<Row> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let row = match words[..] {
         [at, "present", selector] => presence(snapshots, at, selector, true),
@@ -32,9 +32,7 @@ pub fn judge(line: &str, scene: &str, snapshots: &[Snapshot]) -> Result<Row> {
         }
         _ => bail!("not an expectation"),
     };
-    let mut row = row.with_context(|| format!("expectation: {line}"))?;
-    scene.clone_into(&mut row.scene);
-    Ok(row)
+    row.with_context(|| format!("expectation: {line}"))
 }
 
 fn presence(snapshots: &[Snapshot], at: &str, selector: &str, wanted: bool) -> Result<Row> {
@@ -65,12 +63,12 @@ fn value(snapshots: &[Snapshot], at: &str, selector: &str) -> Result<Option<f64>
 
 fn row(at: &str, selector: &str, miglink: String, tool: String, ok: bool) -> Row {
     Row {
-        scene: String::new(),
         snapshot: at.to_owned(),
         metric: selector.to_owned(),
         subject: "expected".to_owned(),
         miglink,
         tool,
         ok,
+        ..Row::default()
     }
 }

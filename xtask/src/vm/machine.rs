@@ -2,7 +2,7 @@
 //! for progress, a virtio port for results, a monitor so that a scene can pull a cable.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -156,14 +156,18 @@ fn read_lines(console: ChildStdout) -> Receiver<String> {
     receiver
 }
 
-/// One command for QEMU's monitor (its human form: no answer is needed).
+/// One command for QEMU's monitor, in its human form. It is done when the prompt comes the second time: before it,
+/// and after it. To leave earlier would lose the command.
 fn tell(monitor: &Path, words: &str) -> Result<()> {
+    const PROMPT: &[u8] = b"(qemu) ";
     let mut socket = UnixStream::connect(monitor).context("qemu's monitor")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10))).context("qemu's monitor")?;
     socket.write_all(format!("{words}\n").as_bytes()).context("qemu's monitor")?;
-    // Closing at once would lose the command: the monitor reads it after its greeting.
-    socket.set_read_timeout(Some(Duration::from_millis(300))).context("qemu's monitor")?;
-    let mut answer = BufReader::new(socket);
-    let mut line = String::new();
-    while answer.read_line(&mut line).is_ok_and(|read| read > 0) {}
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    while answer.windows(PROMPT.len()).filter(|window| *window == PROMPT).count() < 2 {
+        let read = socket.read(&mut buffer).context("qemu's monitor does not answer")?;
+        ensure!(read > 0, "qemu's monitor hung up");
+        answer.extend_from_slice(&buffer[..read]);
+    }
     Ok(())
 }

@@ -2,19 +2,20 @@
 //! `ip`, `tc`, `ethtool` and sysfs, which network namespaces of a development machine cannot do.
 //!
 //! `lab` makes the guest out of `kernel` and `initramfs` (a `cpio`) and boots it in a `machine`, once for each
-//! `scene`. What comes out is judged: `compare` holds `exposition` against `tools` by the table in `rules`,
-//! `expect` reads what the scene's script expects, `report` prints the rows.
+//! `scene`. What comes out goes through `judge`: `compare` holds `exposition` against `tools` and `settings` by its
+//! tables, `expect` reads what the scene's script expects; `report` prints the rows.
 
+mod classes;
 mod compare;
 mod cpio;
 mod expect;
 mod exposition;
 mod initramfs;
+mod judge;
 mod kernel;
 mod lab;
 mod machine;
 mod report;
-mod rules;
 mod scene;
 mod settings;
 mod tools;
@@ -26,9 +27,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use self::compare::Snapshot;
 use self::lab::Lab;
-use self::report::Row;
 
 /// Arguments of the task.
 #[derive(clap::Args)]
@@ -82,41 +81,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for scene in &scenes {
         let out = dir.join(&scene.name).join("out");
-        rows.extend(judge(&scene.name, &out).with_context(|| format!("scene {}", scene.name))?);
+        rows.extend(judge::judge(&scene.name, &out).with_context(|| format!("scene {}", scene.name))?);
     }
     if args.keep.is_some() {
         fs::write(dir.join("rows"), report::all(&rows)).context("writing rows")?;
     }
     print!("{}", if args.rows { report::all(&rows) } else { report::summary(&rows) });
     Ok(if rows.iter().all(|row| row.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// All rows of a scene that has run. How its script ended is a row too: one that stopped half way is not right.
-fn judge(scene: &str, out: &Path) -> Result<Vec<Row>> {
-    let status = fs::read_to_string(out.join("status")).unwrap_or_else(|_| "none".to_owned());
-    let status = status.trim();
-    let mut rows = vec![Row {
-        scene: scene.to_owned(),
-        snapshot: "end".to_owned(),
-        metric: "exit status of the script".to_owned(),
-        subject: "scene".to_owned(),
-        miglink: status.to_owned(),
-        tool: "0".to_owned(),
-        ok: status == "0",
-    }];
-    let mut snapshots = Vec::new();
-    for entry in fs::read_dir(out).into_iter().flatten() {
-        let dir = entry?.path();
-        if dir.join("settings").exists() {
-            snapshots.push(Snapshot::load(&dir)?);
-        }
-    }
-    for snapshot in &snapshots {
-        rows.extend(snapshot.rows(scene)?);
-    }
-    let expectations = fs::read_to_string(out.join("expect")).unwrap_or_default();
-    for line in expectations.lines() {
-        rows.push(expect::judge(line, scene, &snapshots)?);
-    }
-    Ok(rows)
 }

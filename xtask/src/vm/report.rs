@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// One comparison of miglink with the kernel's own tools, or of miglink with what a scene expects.
+#[derive(Default)]
 pub struct Row {
     /// The scene.
     pub scene: String,
@@ -59,8 +60,11 @@ pub fn summary(rows: &[Row]) -> String {
 }
 
 fn only_zero(rows: &[Row]) -> Vec<&str> {
-    let moved: BTreeSet<&str> =
-        rows.iter().filter(|row| row.tool != "0").map(|row| row.metric.as_str()).collect();
+    let moved: BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| row.tool.split(' ').next() != Some("0"))
+        .map(|row| row.metric.as_str())
+        .collect();
     let named: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
     named.difference(&moved).copied().collect()
 }

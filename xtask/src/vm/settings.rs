@@ -25,9 +25,13 @@ pub enum Setting {
     Adaptive(&'static str),
     /// `ethtool`: the row `Auto-negotiation`, as 1 or 0.
     Autonegotiation,
+    /// `ethtool`: the row `Speed`, Mbit/s.
+    Speed,
+    /// `ethtool`: the row `Duplex`, as `full` or `half`.
+    Duplex,
     /// `ethtool`: the fastest of the supported link modes, Mbit/s.
     FastestMode,
-    /// `ethtool --json -a`: a JSON pointer below the device.
+    /// `ethtool -a`: a row, as 1 or 0. (Its JSON says true of whatever is there: ethtool 6.1.)
     Pause(&'static str),
     /// `ethtool --json -k`: whether a feature is active, as 1 or 0.
     Feature(&'static str),
@@ -42,7 +46,7 @@ pub struct Settings {
     channels: String,
     coalescing: String,
     drivers: String,
-    pause: Vec<Value>,
+    pause: String,
     features: Vec<Value>,
 }
 
@@ -50,16 +54,15 @@ impl Settings {
     /// Loads the dumps in `dir`.
     pub fn load(dir: &Path) -> Result<Self> {
         // A dump without a single device that has such settings is an empty file.
-        let json =
-            |file| array(Some(read(dir, file)?.as_str()).filter(|text| !text.is_empty()).unwrap_or("[]"));
+        let features = read(dir, "features.json")?;
         Ok(Self {
             modes: read(dir, "modes")?,
             rings: read(dir, "rings")?,
             channels: read(dir, "channels")?,
             coalescing: read(dir, "coalescing")?,
             drivers: read(dir, "drivers")?,
-            pause: json("pause.json")?,
-            features: json("features.json")?,
+            pause: read(dir, "pause")?,
+            features: array(Some(features.as_str()).filter(|text| !text.is_empty()).unwrap_or("[]"))?,
         })
     }
 
@@ -67,24 +70,22 @@ impl Settings {
     pub fn word(&self, setting: Setting, device: &str) -> Option<String> {
         let rings = || part(&self.rings, "Ring parameters for ", device);
         let channels = || part(&self.channels, "Channel parameters for ", device);
+        let modes = || part(&self.modes, "Settings for ", device);
+        let coalescing = || part(&self.coalescing, "Coalesce parameters for ", device);
         match setting {
             Setting::RingMaximum(row) => value(rings()?, row, 0),
             Setting::Ring(row) => value(rings()?, row, 1),
             Setting::ChannelMaximum(row) => value(channels()?, row, 0),
             Setting::Channel(row) => value(channels()?, row, 1),
-            Setting::Coalescing(row) => {
-                value(part(&self.coalescing, "Coalesce parameters for ", device)?, row, 0)
+            Setting::Coalescing(row) => value(coalescing()?, row, 0),
+            Setting::Adaptive(direction) => adaptive(&value(coalescing()?, "Adaptive RX", 0)?, direction),
+            Setting::Autonegotiation => switch(&value(modes()?, "Auto-negotiation", 0)?),
+            Setting::Speed => value(modes()?, "Speed", 0)?.strip_suffix("Mb/s").map(str::to_owned),
+            Setting::Duplex => duplex(&value(modes()?, "Duplex", 0)?),
+            Setting::FastestMode => fastest(modes()?),
+            Setting::Pause(row) => {
+                switch(&value(part(&self.pause, "Pause parameters for ", device)?, row, 0)?)
             }
-            Setting::Adaptive(direction) => {
-                let row =
-                    value(part(&self.coalescing, "Coalesce parameters for ", device)?, "Adaptive RX", 0)?;
-                adaptive(&row, direction)
-            }
-            Setting::Autonegotiation => {
-                switch(&value(part(&self.modes, "Settings for ", device)?, "Auto-negotiation", 0)?)
-            }
-            Setting::FastestMode => fastest(part(&self.modes, "Settings for ", device)?),
-            Setting::Pause(pointer) => text(of_device(&self.pause, device)?.pointer(pointer)?),
             Setting::Feature(name) => text(of_device(&self.features, device)?.get(name)?.get("active")?),
             Setting::Pci => {
                 let bus = value(part(&self.drivers, "Driver of ", device)?, "bus-info", 0)?;
@@ -119,6 +120,10 @@ fn switch(word: &str) -> Option<String> {
         "off" => Some("0".to_owned()),
         _ => None,
     }
+}
+
+fn duplex(word: &str) -> Option<String> {
+    ["Full", "Half"].contains(&word).then(|| word.to_lowercase())
 }
 
 /// The greatest number before `base` in the rows of `Supported link modes`, which ends with the next row's colon.

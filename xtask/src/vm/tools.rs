@@ -8,6 +8,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::classes::{self, Class};
 use super::settings::{Setting, Settings};
 
 /// One reading.
@@ -18,6 +19,8 @@ pub struct Tools {
     qdiscs: Vec<Value>,
     sysfs: String,
     infiniband: String,
+    netstat: String,
+    sysctls: String,
 }
 
 /// Where a tool's number or word for a device is found.
@@ -33,6 +36,18 @@ pub enum Source {
     Statistic(&'static str),
 }
 
+impl Source {
+    /// The tool's name, for people.
+    pub fn tool(self) -> &'static str {
+        match self {
+            Self::Ip(_) => "ip",
+            Self::Sysfs(_) => "sysfs",
+            Self::Ethtool(_) => "ethtool",
+            Self::Statistic(_) => "ethtool -S",
+        }
+    }
+}
+
 impl Tools {
     /// Loads the reading in `dir`; the settings are those of the snapshot.
     pub fn load(dir: &Path, settings: &Rc<Settings>) -> Result<Self> {
@@ -43,6 +58,8 @@ impl Tools {
             qdiscs: array(&read(dir, "qdisc.json")?)?,
             sysfs: read(dir, "sysfs")?,
             infiniband: read(dir, "infiniband")?,
+            netstat: read(dir, "netstat")?,
+            sysctls: read(dir, "sysctls")?,
         })
     }
 
@@ -81,9 +98,32 @@ impl Tools {
             .collect()
     }
 
-    /// The files below `/sys/class/infiniband/` with their content.
-    pub fn infiniband(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.infiniband.lines().filter_map(|line| line.split_once(':'))
+    /// The names of all files below `/sys/class/infiniband/`.
+    pub fn infiniband_files(&self) -> impl Iterator<Item = &str> {
+        self.infiniband.lines().filter_map(|line| line.split_once(':')).map(|(file, _)| file)
+    }
+
+    /// A file below `/sys/class/infiniband/`.
+    pub fn infiniband(&self, file: &str) -> Option<String> {
+        value_of(&self.infiniband, file)
+    }
+
+    /// A field of `/proc/net/netstat` or `/proc/net/snmp`: a line of names, then one of numbers.
+    pub fn netstat(&self, section: &str, field: &str) -> Option<f64> {
+        let mut lines = self.netstat.lines().filter_map(|line| line.strip_prefix(section)?.strip_prefix(':'));
+        let (names, numbers) = (lines.next()?, lines.next()?);
+        let at = names.split_whitespace().position(|name| name == field)?;
+        numbers.split_whitespace().nth(at)?.parse().ok()
+    }
+
+    /// A word of a file below `/proc/sys/net/`.
+    pub fn sysctl(&self, file: &str, word: usize) -> Option<f64> {
+        value_of(&self.sysctls, file)?.split_whitespace().nth(word)?.parse().ok()
+    }
+
+    /// The classes of a device.
+    pub fn classes(&self, device: &str) -> Vec<Class> {
+        read(&self.dir, &format!("class.{device}")).map(|text| classes::parse(&text)).unwrap_or_default()
     }
 
     fn statistic(&self, device: &str, name: &str) -> Option<u64> {

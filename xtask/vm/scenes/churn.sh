@@ -7,17 +7,15 @@ ip link set one-far netns far
 address one 21 one-far
 start_miglink
 for i in $(seq $n) 21; do reachable "$i"; send "$i" 1; done
-sleep 3
 snap start
 expect start 'present miglink_link_receive_bytes_total{device="one"}'
 
 say "renamed with traffic on it"
-send 21 20 & traffic=$!
+flow 21
 sleep 1
 ip link set one name lan1
 ip link set e1000e name lan0
-wait $traffic
-sleep 3
+end_flow
 snap renamed
 expect renamed 'absent miglink_link_info{device="one"}'
 expect renamed 'absent miglink_link_receive_bytes_total{device="e1000e"}'
@@ -30,7 +28,6 @@ say "two links swap their names"
 ip link set e1000e name swap
 ip link set vmxnet3 name e1000e
 ip link set swap name vmxnet3
-sleep 3
 snap swapped
 expect swapped 'miglink_link_info{device="vmxnet3",driver="e1000e"} == 1'
 expect swapped 'miglink_link_info{device="e1000e",driver="vmxnet3"} == 1'
@@ -45,7 +42,6 @@ ip link del lan1
 ip link add name two index 500 type dummy
 ip addr add 10.0.22.1/24 dev two
 ip link set two up
-sleep 3
 snap reused
 expect reused 'absent miglink_link_info{device="lan1"}'
 expect reused 'miglink_link_info{device="two",kind="dummy"} == 1'
@@ -58,26 +54,22 @@ ip link set two-far netns far
 address two 23 two-far
 reachable 23
 send 23 1
-sleep 3
 snap again
 expect again 'miglink_link_info{device="two",kind="veth"} == 1'
 
 say "moved to another namespace and back"
 ip link set virtio netns far
-sleep 3
 snap away
 expect away 'absent miglink_link_info{device="virtio"}'
 expect away 'absent miglink_link_receive_bytes_total{device="virtio"}'
 far ip link set virtio netns 1
 ip link set virtio up
-sleep 3
 snap back
 expect back 'miglink_link_info{device="virtio",driver="virtio_net"} == 1'
 
 say "unbound from its driver and bound again"
 function=$(basename "$(readlink -f /sys/class/net/e1000e/device)")
 echo "$function" >/sys/bus/pci/drivers/e1000e/unbind
-sleep 3
 snap unbound
 expect unbound 'absent miglink_link_info{device="e1000e"}'
 echo "$function" >/sys/bus/pci/drivers/e1000e/bind
@@ -85,7 +77,6 @@ appears eth0
 ip link set eth0 name e1000e
 ip addr add 10.0.31.1/24 dev e1000e
 ip link set e1000e up
-sleep 4
 snap bound
 expect bound 'miglink_link_info{device="e1000e",driver="e1000e"} == 1'
 expect bound 'present miglink_link_ring_entries{device="e1000e",ring="rx"}'
@@ -99,7 +90,6 @@ for i in $(seq 60); do
     ip link del "fast$i"
 done
 alive
-sleep 3
 snap calm
 expect calm 'absent miglink_link_info{device="fast"}'
 expect calm 'absent miglink_link_info{device="fast60"}'

@@ -9,7 +9,6 @@ ethtool -G e1000e rx 64
 ethtool -G vmxnet3 rx 32
 for i in $(seq $n); do reachable "$i"; done
 start_miglink
-sleep 3
 snap before
 
 # flood NIC PACKETS: small frames to NIC from the other end of its cable, as fast as the machine can.
@@ -28,7 +27,7 @@ for nic in $NICS; do
     alive
 done
 # e1000 and e1000e read their counters every two seconds.
-sleep 5
+sleep 3
 snap after
 for nic in e1000 vmxnet3 rtl8139; do
     expect after "miglink_link_ring_overflows_total{device=\"$nic\"} since before >= 100"

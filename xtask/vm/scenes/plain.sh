@@ -4,12 +4,10 @@ n=0
 for nic in $NICS; do n=$((n + 1)); address "$nic" $n; done
 start_miglink
 for i in $(seq $n); do reachable "$i"; done
-receive 1 16 & traffic=$!
-sleep 1
+flow 1
 snap busy
-wait $traffic
+end_flow
 for i in $(seq $n); do send "$i" 2; receive "$i" 2; done
-sleep 3
 snap quiet
 for nic in $NICS; do expect quiet "miglink_link_info{device=\"$nic\",kind=\"physical\",role=\"physical\"} == 1"; done
 expect quiet 'absent miglink_link_info{device="lo"}'
@@ -17,12 +15,13 @@ expect quiet 'miglink_link_receive_bytes_total >= 10000000'
 
 say "rings, channels and MTU change while miglink runs"
 ethtool -G e1000e rx 512 tx 1024
+# vmxnet3 makes a new queue, with new counters.
+resets vmxnet3
 ethtool -G vmxnet3 rx 2048 rx-jumbo 256
 ip link set virtio mtu 9000
 settles 512 miglink_link_ring_entries 'device="e1000e"' 'ring="rx"'
 settles 256 miglink_link_ring_entries 'device="vmxnet3"' 'ring="rx_jumbo"'
 settles 9000 miglink_link_mtu_bytes 'device="virtio"'
-sleep 3
 snap resized
 expect resized 'miglink_link_ring_entries{device="e1000e",ring="rx"} == 512'
 expect resized 'miglink_link_ring_entries{device="e1000e",ring="tx"} == 1024'
@@ -33,17 +32,16 @@ say "speeds change"
 ethtool -s virtio speed 25000 duplex full
 ethtool -s e1000e speed 100 duplex full autoneg off || say "e1000e keeps its speed"
 settles 3125000000 miglink_link_speed_bytes_per_second 'device="virtio"'
-sleep 3
 snap slower
 expect slower 'miglink_link_speed_bytes_per_second{device="virtio"} == 3125000000'
 
 say "a cable is pulled"
-monitor set_link nic-e1000e off
-settles 0 miglink_link_up 'device="e1000e"'
+monitor set_link nic-e1000 off
+settles 0 miglink_link_up 'device="e1000"'
 snap pulled
-expect pulled 'miglink_link_up{device="e1000e"} == 0'
-expect pulled 'miglink_link_carrier_changes_total{device="e1000e"} since slower == 1'
-monitor set_link nic-e1000e on
-settles 1 miglink_link_up 'device="e1000e"'
+expect pulled 'miglink_link_up{device="e1000"} == 0'
+expect pulled 'miglink_link_carrier_changes_total{device="e1000"} since slower == 1'
+monitor set_link nic-e1000 on
+settles 1 miglink_link_up 'device="e1000"'
 snap plugged
-expect plugged 'miglink_link_carrier_changes_total{device="e1000e"} since slower == 2'
+expect plugged 'miglink_link_carrier_changes_total{device="e1000"} since slower == 2'

@@ -21,12 +21,11 @@ tc qdisc add dev shaped root handle 4: netem delay 3ms limit 20
 start_miglink
 for i in 1 2 3 4; do reachable $i; done
 
-send 1 20 & traffic=$!
-sleep 1
+flow 1
 snap busy
-wait $traffic
+end_flow
+send 1 20
 for i in 1 2 3 4; do send $i 4; receive $i 1; done
-sleep 3
 snap quiet
 expect quiet 'miglink_qdisc_bytes_total{device="e1000e",kind="tbf"} >= 20000000'
 expect quiet 'miglink_qdisc_overlimits_total{device="e1000e",kind="tbf"} >= 1'
@@ -34,17 +33,16 @@ expect quiet 'present miglink_qdisc_bytes_total{device="vmxnet3",kind="htb",hand
 expect quiet 'miglink_qdisc_drops_total{device="vmxnet3",kind="netem",handle="20:"} >= 1'
 expect quiet 'present miglink_qdisc_bytes_total{device="shaped",kind="netem"}'
 
-say "a backlog stands still"
+say "a backlog stands"
 tc qdisc replace dev e1000e root handle 1: tbf rate 8kbit burst 2kb limit 60kb
-dd if=/dev/zero bs=1k count=40 2>/dev/null | nc -w 2 10.0.1.2 5009 2>/dev/null || true
-ping -c 20 -i 0.05 -s 1200 -W 1 10.0.1.2 >/dev/null || true
+ping -c 30 -i 0.02 -s 1200 -W 1 10.0.1.2 >/dev/null || true
 snap backlog
+expect backlog 'miglink_qdisc_backlog_bytes{device="e1000e",kind="tbf"} >= 1000'
 
 say "qdiscs are replaced"
 tc qdisc del dev e1000e root
 tc qdisc replace dev virtio root handle 5: netem delay 1ms
 send 3 1
-sleep 3
 snap replaced
 expect replaced 'absent miglink_qdisc_bytes_total{device="e1000e",kind="tbf"}'
 expect replaced 'absent miglink_qdisc_bytes_total{device="virtio",kind="prio"}'
