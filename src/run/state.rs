@@ -211,7 +211,8 @@ impl State {
         }
         blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
-        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, reports }
+        let rates = peaks::rates(&self.peaks).map(Arc::new);
+        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

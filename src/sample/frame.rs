@@ -56,6 +56,9 @@ pub struct Frame {
     pub links: Arc<Links>,
     /// The newest block of every source that has a fresh one.
     pub blocks: Vec<Arc<Block>>,
+    /// Bytes a second received and sent by each link between the last two readings, for pages. Not exported:
+    /// Prometheus computes its own rates.
+    pub rates: Option<Arc<Block>>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

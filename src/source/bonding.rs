@@ -93,7 +93,7 @@ impl Source for Bonding {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let mut found = Vec::new();
         for link in context.links.exported() {
-            match link.kind.as_str() {
+            match &*link.kind {
                 "bond" => found.extend(self.read_bond(link, &context.links)?),
                 "team" => found.push(team(link, &context.links)),
                 _ => {}
