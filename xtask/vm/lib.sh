@@ -72,17 +72,31 @@ receive() {
 # Asks the host to change the machine: `monitor set_link nic-e1000e off` pulls a cable, for example.
 monitor() { echo "@monitor $*"; sleep 1; }
 
-# One scrape of a frame that was taken after this call.
+# Sources whose readings a snapshot waits for; those of the sampling thread are in every frame.
+READINGS="qdiscs driver_statistics queue_statistics rdma"
+
+# durations FILE: how long the last reading of each of those took, which tells one reading from the next.
+durations() {
+    for source in $READINGS; do grep -F "miglink_source_duration_seconds{source=\"$source\"}" "$1" || true; done
+}
+
+# One scrape of a frame that was taken after this call, with readings that were all made after it. miglink asks the
+# dearer sources less often, so that none takes more than a thousandth of a core; in an emulated machine all are dear.
 scrape() {
+    # A reading that is under way now has begun too early.
+    sleep 0.3
     now=$(date +%s.%N)
-    tries=0
-    while :; do
+    wget -q -O "$1" "$METRICS"
+    durations "$1" >/tmp/durations
+    for _ in $(seq 200); do
+        sleep 0.3
         wget -q -O "$1" "$METRICS"
-        awk -v now="$now" '/^miglink_frame_timestamp_seconds/ && $2 > now { newer = 1 } END { exit !newer }' "$1" && return 0
-        tries=$((tries + 1))
-        [ $tries -lt 100 ] || { say "no newer frame within 20 s"; return 1; }
-        sleep 0.2
+        awk -v now="$now" '/^miglink_frame_timestamp_seconds/ && $2 > now { newer = 1 } END { exit !newer }' "$1" || continue
+        durations "$1" | grep -qxFf /tmp/durations || return 0
     done
+    say "not all sources were read again within a minute:"
+    durations "$1" | grep -xFf /tmp/durations
+    return 1
 }
 
 # says VALUE METRIC LABEL…: whether miglink has this value now; a label is written device="eth0".
@@ -108,22 +122,14 @@ gone() { for _ in $(seq 130); do wget -q -O - "$METRICS" | grep -qF "$1" || retu
 # appears DEVICE: waits until the kernel has a device of this name.
 appears() { for _ in $(seq 40); do [ -d "/sys/class/net/$1" ] && return 0; sleep 0.5; done; say "no device $1"; return 1; }
 
-# Waits until every source that counts has read again what now stands: miglink asks the dearer ones less often, so
-# that none takes more than a thousandth of a core, and an emulated machine makes all of them dear.
-rest() {
-    sleep "$(wget -q -O - "$METRICS" | awk -F '[ "]' '
-        /^miglink_source_duration_seconds/ && $2 ~ /^(qdiscs|rdma)$/ && $NF > longest { longest = $NF }
-        END { seconds = longest * 1000 + 2; print (seconds < 40 ? seconds : 40) }')"
-}
-
 # snap NAME: the kernel's tools, miglink, the kernel's tools again.
 snap() {
     alive
     tools "/out/$1/before"
-    rest
     scrape "/out/$1/metrics"
     tools "/out/$1/after"
     settings "/out/$1/settings"
+    echo "$READINGS" >"/out/$1/readings"
     echo "$1" >>/out/order
     say "snapshot $1"
 }
@@ -164,6 +170,12 @@ tools() {
         device=${path%/device} device=${device##*/}
         driver=$(readlink "$path/driver") && echo "$device/driver:${driver##*/}" >>"$1/sysfs"
         ethtool -S "$device" >"$1/ethtool-S.$device" 2>/dev/null || true
+        # The interrupts of a virtio device are those of the PCI function above it.
+        function=$(readlink -f "$path") && [ -e "$function/irq" ] || function=${function%/*}
+        numbers=$(ls "$function/msi_irqs" 2>/dev/null || cat "$function/irq")
+        for number in $numbers; do
+            sed -n "1s/^/$device /p; s/^ *$number:/$device $number:/p" /proc/interrupts
+        done >>"$1/interrupts"
     done
 }
 

@@ -78,8 +78,8 @@ pub fn shared(kernel: &Kernel, miglink: &Path, scripts: &Path) -> Result<Vec<u8>
 pub fn scene(scene: &Scene, nics: &[Nic]) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     archive.file("/scene.sh", &read(&scene.script)?);
-    let names: String = nics.iter().map(|nic| format!("{} {}\n", nic.mac, nic.name)).collect();
-    archive.file("/nics", names.as_bytes());
+    let names: Vec<String> = nics.iter().map(|nic| format!("{} {}\n", nic.mac, nic.name)).collect();
+    archive.file("/nics", names.concat().as_bytes());
     Ok(archive.finish())
 }
 

@@ -87,13 +87,15 @@ impl Scene {
             return Row { tool, ok: pair.agrees(0.0, 0.0), ..row };
         };
         if at == last + 1 {
-            let ok = number(&pair.miglink).zip(self.value(last, pair)).is_some_and(|(now, then)| now >= then);
+            let ok = number(pair.miglink.as_ref())
+                .zip(self.value(last, pair))
+                .is_some_and(|(now, then)| now >= then);
             return Row { tool: format!("{tool}, began anew: not less than before"), ok, ..row };
         }
         let first = self.pairs[last + 1].iter().find(|first| first.is_same(pair));
         let shift = first.and_then(|first| {
-            let miglink = number(&first.miglink)?;
-            Some((miglink - number(&first.after)?, miglink - number(&first.before)?))
+            let miglink = number(first.miglink.as_ref())?;
+            Some((miglink - number(first.after.as_ref())?, miglink - number(first.before.as_ref())?))
         });
         let ok = shift.is_some_and(|(low, high)| pair.agrees(low, high));
         Row { tool: format!("{tool}, began anew: as much more as the tool's"), ok, ..row }
@@ -109,11 +111,11 @@ impl Scene {
     }
 
     fn value(&self, at: usize, pair: &Pair) -> Option<f64> {
-        number(&self.pairs[at].iter().find(|other| other.is_same(pair))?.miglink)
+        number(self.pairs[at].iter().find(|other| other.is_same(pair))?.miglink.as_ref())
     }
 }
 
-fn number(value: &Option<Value>) -> Option<f64> {
+fn number(value: Option<&Value>) -> Option<f64> {
     match value {
         Some(Value::Number(number)) => Some(*number),
         _ => None,

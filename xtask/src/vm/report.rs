@@ -23,6 +23,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The metric without labels.
+    fn name(&self) -> &str {
+        self.metric.split('{').next().unwrap_or_default()
+    }
+
     fn line(&self) -> String {
         let Self { scene, snapshot, metric, subject, miglink, tool, ok } = self;
         let verdict = if *ok { "ok" } else { "FAIL" };
@@ -59,12 +64,10 @@ pub fn summary(rows: &[Row]) -> String {
     text
 }
 
+/// Names of metrics, without labels.
 fn only_zero(rows: &[Row]) -> Vec<&str> {
-    let moved: BTreeSet<&str> = rows
-        .iter()
-        .filter(|row| row.tool.split(' ').next() != Some("0"))
-        .map(|row| row.metric.as_str())
-        .collect();
-    let named: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
-    named.difference(&moved).copied().collect()
+    let is_zero = |row: &&Row| row.tool.split(' ').next() == Some("0");
+    let moved: BTreeSet<&str> = rows.iter().filter(|row| !is_zero(row)).map(Row::name).collect();
+    let zero: BTreeSet<&str> = rows.iter().filter(is_zero).map(Row::name).collect();
+    zero.difference(&moved).copied().collect()
 }

@@ -27,7 +27,7 @@ pub enum Setting {
     Autonegotiation,
     /// `ethtool`: the row `Speed`, Mbit/s.
     Speed,
-    /// `ethtool`: the row `Duplex`, as `full` or `half`.
+    /// `ethtool`: the row `Duplex`, as `full`, `half` or `unknown`.
     Duplex,
     /// `ethtool`: the fastest of the supported link modes, Mbit/s.
     FastestMode,
@@ -122,8 +122,10 @@ fn switch(word: &str) -> Option<String> {
     }
 }
 
-fn duplex(word: &str) -> Option<String> {
-    ["Full", "Half"].contains(&word).then(|| word.to_lowercase())
+/// `Full`, `Half` or `Unknown! (255)` as a word.
+fn duplex(row: &str) -> Option<String> {
+    let word: String = row.chars().take_while(char::is_ascii_alphabetic).collect();
+    (!word.is_empty()).then(|| word.to_lowercase())
 }
 
 /// The greatest number before `base` in the rows of `Supported link modes`, which ends with the next row's colon.

@@ -1,6 +1,7 @@
 //! What the kernel's own tools said in one reading of a scene: `ip`, `tc` and `ethtool` output and sysfs files,
 //! as `tools` and `settings` in `xtask/vm/lib.sh` lay them out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -21,6 +22,7 @@ pub struct Tools {
     infiniband: String,
     netstat: String,
     sysctls: String,
+    interrupts: String,
 }
 
 /// Where a tool's number or word for a device is found.
@@ -28,6 +30,10 @@ pub struct Tools {
 pub enum Source {
     /// `ip -s -s -d -j link`: a JSON pointer below the device.
     Ip(&'static str),
+    /// `ip`: the link below, which a vxlan keeps among its own attributes. A veth's is its other end, not below it.
+    Lower,
+    /// `ip -d`: the kind; `physical` for hardware, which has none.
+    Kind,
     /// A file below `/sys/class/net/DEVICE/`.
     Sysfs(&'static str),
     /// `ethtool`'s dumps.
@@ -40,7 +46,7 @@ impl Source {
     /// The tool's name, for people.
     pub fn tool(self) -> &'static str {
         match self {
-            Self::Ip(_) => "ip",
+            Self::Ip(_) | Self::Lower | Self::Kind => "ip",
             Self::Sysfs(_) => "sysfs",
             Self::Ethtool(_) => "ethtool",
             Self::Statistic(_) => "ethtool -S",
@@ -60,6 +66,7 @@ impl Tools {
             infiniband: read(dir, "infiniband")?,
             netstat: read(dir, "netstat")?,
             sysctls: read(dir, "sysctls")?,
+            interrupts: read(dir, "interrupts")?,
         })
     }
 
@@ -73,6 +80,11 @@ impl Tools {
     pub fn word(&self, source: Source, device: &str) -> Option<String> {
         match source {
             Source::Ip(pointer) => text(self.link(device)?.pointer(pointer)?),
+            Source::Lower => {
+                let link = self.link(device).filter(|link| kind(link) != "veth")?;
+                text(link.pointer("/linkinfo/info_data/link").or_else(|| link.get("link"))?)
+            }
+            Source::Kind => Some(kind(self.link(device)?).to_owned()),
             Source::Sysfs(file) => value_of(&self.sysfs, &format!("{device}/{file}")),
             Source::Ethtool(setting) => self.settings.word(setting, device),
             Source::Statistic(name) => self.statistic(device, name).map(|sum| sum.to_string()),
@@ -80,8 +92,14 @@ impl Tools {
     }
 
     /// What `ip` says of a device.
-    pub fn link(&self, device: &str) -> Option<&Value> {
+    fn link(&self, device: &str) -> Option<&Value> {
         self.links.iter().find(|link| link["ifname"] == device)
+    }
+
+    /// Whether the administrator has set a device up.
+    pub fn is_up(&self, device: &str) -> bool {
+        let flags = self.link(device).and_then(|link| link["flags"].as_array());
+        flags.is_some_and(|flags| flags.iter().any(|flag| flag == "UP"))
     }
 
     /// What `tc` says of a device's qdiscs.
@@ -114,6 +132,28 @@ impl Tools {
         let (names, numbers) = (lines.next()?, lines.next()?);
         let at = names.split_whitespace().position(|name| name == field)?;
         numbers.split_whitespace().nth(at)?.parse().ok()
+    }
+
+    /// Interrupts of a device by CPU: lines `DEVICE CPU0 CPU1 …` and `DEVICE NUMBER: COUNT COUNT … NAME`.
+    pub fn interrupts(&self, device: &str) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        let mut cpus: Vec<&str> = Vec::new();
+        for line in self.interrupts.lines() {
+            let mut words = line.split_whitespace();
+            if words.next() != Some(device) {
+                continue;
+            }
+            let words: Vec<&str> = words.collect();
+            if words.iter().all(|word| word.starts_with("CPU")) {
+                cpus = words;
+                continue;
+            }
+            for (cpu, count) in cpus.iter().zip(words.iter().skip(1)) {
+                let cpu = cpu.trim_start_matches("CPU").to_owned();
+                *sums.entry(cpu).or_default() += count.parse().unwrap_or(0.0);
+            }
+        }
+        sums
     }
 
     /// A word of a file below `/proc/sys/net/`.
@@ -152,6 +192,10 @@ pub fn text(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+fn kind(link: &Value) -> &str {
+    link.pointer("/linkinfo/info_kind").and_then(Value::as_str).unwrap_or("physical")
 }
 
 /// The value of `FILE:VALUE`, as `grep -H ''` prints a file of one line.

@@ -82,16 +82,17 @@ expect bound 'miglink_link_info{device="e1000e",driver="e1000e"} == 1'
 expect bound 'present miglink_link_ring_entries{device="e1000e",ring="rx"}'
 
 say "links come and go faster than they are sampled"
-for i in $(seq 60); do
-    ip link add fast type veth peer name fast-peer
-    ip addr add 10.0.40.1/24 dev fast
-    ip link set fast up
-    ip link set fast name "fast$i"
-    ip link del "fast$i"
-done
+for i in $(seq 100); do
+    echo "link add fast type veth peer name fast-peer
+        addr add 10.0.40.1/24 dev fast
+        link set fast up
+        link set fast name fast$i
+        link del fast$i"
+done >/tmp/batch
+for _ in 1 2 3; do ip -batch /tmp/batch; sleep 0.7; done
 alive
 snap calm
 expect calm 'absent miglink_link_info{device="fast"}'
-expect calm 'absent miglink_link_info{device="fast60"}'
+expect calm 'absent miglink_link_info{device="fast100"}'
 expect calm 'miglink_source_success{source="links"} == 1'
 expect calm 'miglink_source_success{source="link_counters"} == 1'

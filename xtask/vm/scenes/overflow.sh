@@ -1,6 +1,8 @@
 # about: receive rings that really overflow: packets faster than the guest empties rings of the smallest size
 # QEMU's e1000, rtl8139 and vmxnet3 drop what finds no descriptor; its e1000e and virtio-net hold the sender back
-# instead, and never drop. So the first three must count, and the others must not.
+# instead, and never drop. So the first three must count, and e1000e must not; virtio_net has no counter for it.
+# (QEMU's e1000 does not clear its counter of missed packets when it is read, as the hardware does, so the driver adds
+# the same packets again every two seconds: its number is too high, for miglink as for ethtool.)
 make_far
 n=0
 for nic in $NICS; do n=$((n + 1)); address "$nic" $n; done
@@ -32,7 +34,8 @@ snap after
 for nic in e1000 vmxnet3 rtl8139; do
     expect after "miglink_link_ring_overflows_total{device=\"$nic\"} since before >= 100"
 done
+expect after 'miglink_link_ring_overflows_total{device="e1000e"} since before == 0'
+expect after 'absent miglink_link_ring_overflows_total{device="virtio"}'
 for nic in e1000e virtio; do
-    expect after "miglink_link_ring_overflows_total{device=\"$nic\"} since before == 0"
     expect after "miglink_link_receive_packets_total{device=\"$nic\"} since before >= 29000"
 done

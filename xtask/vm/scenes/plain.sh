@@ -8,10 +8,20 @@ flow 1
 snap busy
 end_flow
 for i in $(seq $n); do send "$i" 2; receive "$i" 2; done
+READINGS="$READINGS interrupts"
 snap quiet
+READINGS=${READINGS% interrupts}
 for nic in $NICS; do expect quiet "miglink_link_info{device=\"$nic\",kind=\"physical\",role=\"physical\"} == 1"; done
 expect quiet 'absent miglink_link_info{device="lo"}'
 expect quiet 'miglink_link_receive_bytes_total >= 10000000'
+expect quiet 'miglink_pcie_width{device="e1000e"} == 1'
+expect quiet 'miglink_pcie_bandwidth_bytes_per_second{device="e1000e"} == 250000000'
+expect quiet 'absent miglink_pcie_width{device="e1000"}'
+for nic in $NICS; do
+    # Two megabytes came through within the last minute, but not within a tenth of a second of an emulated machine.
+    expect quiet "miglink_link_receive_peak_bytes_per_second{device=\"$nic\",window=\"1s\"} >= 100000"
+    expect quiet "miglink_link_receive_peak_bytes_per_second{device=\"$nic\",window=\"1s\"} <= 4000000"
+done
 
 say "rings, channels and MTU change while miglink runs"
 ethtool -G e1000e rx 512 tx 1024

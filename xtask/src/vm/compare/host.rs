@@ -21,7 +21,6 @@ const SOFTNET_CPU: usize = 12;
 
 /// Fields of `/proc/net/netstat` and `/proc/net/snmp`: the metric, the section, the field.
 const NETSTAT: &[(&str, &str, &str)] = &[
-    ("miglink_tcp_established", "Tcp", "CurrEstab"),
     ("miglink_tcp_segments_received_total", "Tcp", "InSegs"),
     ("miglink_tcp_segments_sent_total", "Tcp", "OutSegs"),
     ("miglink_tcp_retransmitted_segments_total", "Tcp", "RetransSegs"),

@@ -113,7 +113,19 @@ const INFO: &[(&str, Source)] = &[
     ("pci", Source::Ethtool(Setting::Pci)),
     ("numa_node", Source::Sysfs("device/numa_node")),
     ("master", Source::Ip("/master")),
+    ("lower", Source::Lower),
+    ("kind", Source::Kind),
 ];
+
+/// What the queues of a driver with statistics by queue add up to.
+const QUEUES: &[(&str, Source)] = &[
+    ("miglink_link_queue_receive_packets_total", Source::Ip("/stats64/rx/packets")),
+    ("miglink_link_queue_receive_bytes_total", Source::Ip("/stats64/rx/bytes")),
+    ("miglink_link_queue_transmit_packets_total", Source::Ip("/stats64/tx/packets")),
+    ("miglink_link_queue_transmit_bytes_total", Source::Ip("/stats64/tx/bytes")),
+];
+/// The only one of the emulated models' drivers (drivers/net/virtio_net.c: `virtnet_stat_ops`).
+const DRIVER_WITH_QUEUES: &str = "virtio_net";
 
 /// Where each driver counts receive ring overflows, as its own source says; `ethtool -S` where it is there. 8139cp
 /// is one of those that miglink has no entry for.
@@ -129,6 +141,8 @@ const OVERFLOWS: &[(&str, Source)] = &[
 pub fn pairs(snapshot: &Snapshot, device: &str) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = RULES.iter().map(|rule| number(snapshot, rule, device)).collect();
     pairs.extend(overflows(snapshot, device));
+    pairs.extend(interrupts(snapshot, device));
+    pairs.extend(queues(snapshot, device));
     for (label, source) in INFO {
         let tool = |tools: &Tools| tools.word(*source, device).filter(|word| word != "-1");
         pairs.push(snapshot.label("miglink_link_info", &[("device", device)], label, source.tool(), tool));
@@ -149,6 +163,41 @@ fn overflows(snapshot: &Snapshot, device: &str) -> Option<Pair> {
     Some(snapshot.pair("miglink_link_ring_overflows_total", &labels, source.tool(), |tools| {
         tools.number(*source, device)
     }))
+}
+
+/// The sums of the queues' statistics, which the kernel only tells of a device that is up.
+fn queues(snapshot: &Snapshot, device: &str) -> Vec<Pair> {
+    let driver = snapshot.after.word(Source::Sysfs("driver"), device);
+    if driver.as_deref() != Some(DRIVER_WITH_QUEUES) || !snapshot.after.is_up(device) {
+        return Vec::new();
+    }
+    let mut pairs = Vec::new();
+    for (metric, source) in QUEUES {
+        let tool = |tools: &Tools| tools.number(*source, device);
+        pairs.push(snapshot.pair(metric, &[("device", device)], source.tool(), tool));
+    }
+    pairs
+}
+
+/// Interrupts by CPU, where the scene has waited for miglink to read them.
+fn interrupts(snapshot: &Snapshot, device: &str) -> Vec<Pair> {
+    let before = snapshot.before.interrupts(device);
+    let cpus = snapshot.after.interrupts(device).into_keys().filter(|cpu| before.contains_key(cpu));
+    let pair = |cpu: String| {
+        // A CPU that never took one has no row in miglink.
+        let tool = |tools: &Tools| tools.interrupts(device).get(&cpu).copied().filter(|count| *count > 0.0);
+        snapshot.pair(
+            "miglink_link_interrupts_total",
+            &[("device", device), ("cpu", &cpu)],
+            "/proc/interrupts",
+            tool,
+        )
+    };
+    if snapshot.waited_for("interrupts") {
+        cpus.map(pair).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 const fn rule(metric: &'static str, tool: Source) -> Rule {

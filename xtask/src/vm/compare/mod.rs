@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub samples: Vec<Sample>,
     before: Tools,
     after: Tools,
+    /// The sources that were read anew for it.
+    readings: String,
 }
 
 /// One value of miglink and the tool's two readings of it. `None` where one of them does not know it.
@@ -63,7 +65,8 @@ impl Snapshot {
         let samples = exposition::parse(&text).with_context(|| path.display().to_string())?;
         let settings = Rc::new(Settings::load(&dir.join("settings"))?);
         let before = Tools::load(&dir.join("before"), &settings)?;
-        Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)? })
+        let readings = fs::read_to_string(dir.join("readings")).context("the readings of a snapshot")?;
+        Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)?, readings })
     }
 
     /// Everything that miglink or a tool knows. What neither knows is agreement about nothing.
@@ -77,6 +80,11 @@ impl Snapshot {
         }
         pairs.retain(|pair| pair.miglink.is_some() || pair.before.is_some() || pair.after.is_some());
         Ok(pairs)
+    }
+
+    /// Whether the scene has waited for this source to be read anew.
+    fn waited_for(&self, source: &str) -> bool {
+        self.readings.split_whitespace().any(|reading| reading == source)
     }
 
     /// The devices that miglink exports.
