@@ -6,8 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "measures time")]
 #![allow(clippy::expect_used, reason = "a bench that cannot read has nothing to say")]
 
-use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Hardware, Link, Links};
+use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Roots, SourceError};
 use miglink::source::SOURCES;
 use std::fmt::Write as _;

@@ -8,9 +8,9 @@
 )]
 
 use miglink::sample::cell::Cell;
-use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Link, Links};
 use miglink::sample::metric::Form;
+use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError};
 use miglink::source::SOURCES;
 use std::path::Path;

@@ -175,8 +175,8 @@ mod tests {
     use super::Peaks;
     use crate::sample::block::Block;
     use crate::sample::cell::Cell;
-    use crate::sample::frame::Monotonic;
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::{Subjects, SubjectsBuilder};
     use std::sync::Arc;
     use std::time::Duration;

@@ -8,7 +8,8 @@ use super::clock::Clock;
 use super::config::Settings;
 use super::lane::{Done, Finished, Job, Lane, Message};
 use super::state::State;
-use crate::sample::frame::{Frame, Monotonic, Outcome};
+use crate::sample::frame::{Frame, Outcome};
+use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
 use crate::source::links;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
@@ -150,6 +151,9 @@ impl Ticker {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());
+            if first {
+                say_what_is_shown(&frame);
+            }
             self.publish.send_replace(Arc::new(frame));
         }
         if now >= self.next_fast && self.state.has_wires {
@@ -253,6 +257,14 @@ impl Ticker {
 /// The place of a source's lane.
 fn lane_of(info: &SourceInfo) -> usize {
     usize::from(info.lane == LaneName::Attributes)
+}
+
+/// Says once in the log what a user will see.
+fn say_what_is_shown(frame: &Frame) {
+    let (shown, known) = (frame.links.exported(), frame.links.all().len());
+    let names: Vec<_> = shown.iter().take(SAID).map(|link| link.name.as_str()).collect();
+    let more = if shown.len() > SAID { " and more" } else { "" };
+    tracing::info!("showing {} of {known} links: {}{more}", shown.len(), names.join(", "));
 }
 
 /// Says once in the log how a source does, when that changes.

@@ -1,6 +1,6 @@
 //! When each source is due. Pure: the time is an argument.
 
-use crate::sample::frame::Monotonic;
+use crate::sample::monotonic::Monotonic;
 use crate::source::contract::Pace;
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ const SLACK: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::Plan;
-    use crate::sample::frame::Monotonic;
+    use crate::sample::monotonic::Monotonic;
     use crate::source::contract::Pace;
     use std::time::Duration;
 

@@ -4,8 +4,8 @@
 //! subtracts a counter, the recorder packs a series. `benches/vocabulary.rs` has the measurement.
 
 use super::cell::{Cell, Gap};
-use super::frame::Monotonic;
 use super::metric::Column;
+use super::monotonic::Monotonic;
 use super::subject::Subjects;
 use std::sync::Arc;
 

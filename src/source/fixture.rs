@@ -4,9 +4,9 @@
 use super::contract::{Context, Reading, Roots};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Hardware, Link, Links};
 use crate::sample::metric::Form;
+use crate::sample::monotonic::Monotonic;
 use proptest::prelude::{any, Strategy};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

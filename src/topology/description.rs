@@ -2,9 +2,9 @@
 
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, SubjectsBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
