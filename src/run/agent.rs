@@ -221,7 +221,7 @@ impl Ticker {
         let before = self.state.slots[place].report.outcome.clone();
         let generation = self.state.links.generation;
         let succeeded = result.is_ok();
-        self.state.take(place, result, took);
+        self.state.take(place, sent, result, took);
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, took, generation, succeeded);
         if slot.report.outcome != before {
