@@ -6,8 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "measures time")]
 #![allow(clippy::expect_used, reason = "a bench that cannot read has nothing to say")]
 
-use miglink::sample::frame::Monotonic;
-use miglink::sample::link::{Link, Links};
+use miglink::sample::link::{Hardware, Link, Links};
+use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Roots, SourceError};
 use miglink::source::SOURCES;
 use std::fmt::Write as _;
@@ -137,8 +137,7 @@ fn large_context(root: &Path, with_sysfs: bool) -> Context {
         key: 1,
         index: 1,
         name: "eth0".into(),
-        bus_address: pci.clone(),
-        pci,
+        hardware: Some(Box::new(Hardware { bus_address: pci.clone(), pci, ..Hardware::default() })),
         exported: true,
         ..Link::default()
     };

@@ -187,7 +187,9 @@ fn queues_add_up_to_their_link() {
     let mut reader = Reader::new(|_| true);
     let links = reader.tick();
     let context = reader.context();
-    let Some(row) = links.all().iter().position(|link| link.driver == "virtio_net" && link.oper_up) else {
+    let Some(row) =
+        links.all().iter().position(|link| link.hardware().driver == "virtio_net" && link.oper_up)
+    else {
         // Not `println`, which the test harness keeps to itself when a test passes.
         writeln!(std::io::stdout(), "SKIPPED queues_add_up_to_their_link: no virtio_net device")
             .expect("output");

@@ -4,8 +4,8 @@
 
 use miglink::sample::block::Block;
 use miglink::sample::cell::Cell;
-use miglink::sample::frame::Monotonic;
 use miglink::sample::link::Link;
+use miglink::sample::monotonic::Monotonic;
 use miglink::sample::subject::Subjects;
 use miglink::source::qdiscs::parse::{class_text, handle_text, queue, Queue, ROOT};
 use miglink::source::transport::message::{attributes, messages, u32_at};

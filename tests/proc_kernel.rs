@@ -8,9 +8,9 @@
 )]
 
 use miglink::sample::cell::Cell;
-use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Link, Links};
 use miglink::sample::metric::Form;
+use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError};
 use miglink::source::SOURCES;
 use std::path::Path;
@@ -177,7 +177,7 @@ fn sysctls_equal_the_files() {
 /// Interrupts of each device and CPU, summed from /proc/interrupts by the names that the kernel gives the devices'
 /// interrupts in sysfs: the other way round than the source.
 fn interrupts_of(link: &Link) -> Vec<u64> {
-    let directory = format!("/sys/bus/pci/devices/{}/msi_irqs", link.pci);
+    let directory = format!("/sys/bus/pci/devices/{}/msi_irqs", link.hardware().pci);
     let irqs: Vec<String> = std::fs::read_dir(directory)
         .map(|entries| entries.flatten().map(|entry| format!("{}:", entry.file_name().display())).collect())
         .unwrap_or_default();
@@ -199,7 +199,7 @@ fn interrupts_equal_the_table() {
     let context = Context { now: Monotonic::default(), links: Arc::default(), roots: Arc::default() };
     let links =
         open("links").expect("links").read(&context).expect("links").links.expect("the first reading");
-    let links: Vec<Link> = links.into_iter().filter(|link| !link.pci.is_empty()).collect();
+    let links: Vec<Link> = links.into_iter().filter(|link| !link.hardware().pci.is_empty()).collect();
     let before: Vec<Vec<u64>> = links.iter().map(interrupts_of).collect();
     let reading = read("interrupts").expect("every kernel has it");
     let after: Vec<Vec<u64>> = links.iter().map(interrupts_of).collect();

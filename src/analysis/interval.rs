@@ -29,8 +29,8 @@ mod tests {
     use super::rate;
     use crate::sample::block::{Block, Break};
     use crate::sample::cell::{Cell, Gap};
-    use crate::sample::frame::Monotonic;
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::Subjects;
     use std::time::Duration;
 

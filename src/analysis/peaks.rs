@@ -41,9 +41,10 @@ pub static COLUMNS: [Column; 4] = [
 pub fn block(seconds: &Peaks<2>, bursts: &Peaks<2>) -> Option<Block> {
     let before = seconds.before.as_ref()?;
     let mut block = Block::new(SOURCE, before.read_at, &COLUMNS, Arc::clone(&before.subjects));
-    for row in 0..block.subjects.exported() {
-        block.set(0, row, seconds.peak(0, row));
-        block.set(2, row, seconds.peak(1, row));
+    for (counter, column) in [(0, 0), (1, 2)] {
+        for (slot, rate) in block.column_mut(column).iter_mut().zip(seconds.highest(counter)) {
+            *slot = cell(rate).bits();
+        }
     }
     let wires = bursts.before.iter().flat_map(|before| before.subjects.keys()).enumerate();
     for (row, key) in wires {
@@ -53,6 +54,28 @@ pub fn block(seconds: &Peaks<2>, bursts: &Peaks<2>) -> Option<Block> {
         }
     }
     Some(block)
+}
+
+/// The columns of the rates between the last two readings, which pages show.
+static RATE_COLUMNS: [Column; 2] = [Column::of(&RECEIVE_PEAK), Column::of(&TRANSMIT_PEAK)];
+
+/// The rates of the last interval as a table, received before sent.
+pub fn rates(seconds: &Peaks<2>) -> Option<Block> {
+    let before = seconds.before.as_ref()?;
+    let mut block = Block::new(SOURCE, before.read_at, &RATE_COLUMNS, Arc::clone(&before.subjects));
+    for (column, rates) in seconds.latest.iter().enumerate() {
+        for (slot, rate) in block.column_mut(column).iter_mut().zip(rates) {
+            *slot = cell(*rate).bits();
+        }
+    }
+    Some(block)
+}
+
+fn cell(rate: f32) -> Cell {
+    if rate < 0.0 {
+        return Cell::gap(Gap::New);
+    }
+    Cell::float(f64::from(rate))
 }
 
 const PARTS: usize = 7;
@@ -65,6 +88,8 @@ pub struct Peaks<const COUNTERS: usize> {
     before: Option<Arc<Block>>,
     /// For each counter and part the highest rate of every row, bytes a second; negative where none is known.
     parts: [[Vec<f32>; PARTS]; COUNTERS],
+    /// The rates of the last interval.
+    latest: [Vec<f32>; COUNTERS],
     part: u64,
 }
 
@@ -74,7 +99,7 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
     /// Watches these columns.
     pub fn new(columns: [usize; COUNTERS]) -> Self {
         let parts = std::array::from_fn(|_| std::array::from_fn(|_| Vec::new()));
-        Self { columns, before: None, parts, part: 0 }
+        Self { columns, before: None, parts, latest: std::array::from_fn(|_| Vec::new()), part: 0 }
     }
 
     /// Takes a new reading.
@@ -89,6 +114,10 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
             self.parts.iter_mut().for_each(|parts| parts[place].fill(NONE));
         }
         self.part = part;
+        self.latest.iter_mut().for_each(|rates| {
+            rates.clear();
+            rates.resize(now.rows(), NONE);
+        });
         if let Some(before) = self.before.replace(Arc::clone(now)) {
             if Arc::ptr_eq(&before.subjects, &now.subjects) {
                 self.raise(&before, now);
@@ -99,16 +128,14 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
     fn raise(&mut self, before: &Block, now: &Block) {
         let Some(seconds) = interval::seconds(before, now) else { return };
         let place = (self.part % PARTS as u64) as usize;
-        for (parts, column) in self.parts.iter_mut().zip(self.columns) {
-            let pairs = before.column(column).iter().zip(now.column(column));
-            for (row, (slot, (old, new))) in parts[place].iter_mut().zip(pairs).enumerate() {
-                if new == old {
-                    *slot = slot.max(if Cell::from_bits(*new).is_value() { 0.0 } else { NONE });
-                    continue;
-                }
+        for (counter, column) in self.columns.into_iter().enumerate() {
+            let highest = &mut self.parts[counter][place];
+            let latest = &mut self.latest[counter];
+            for (row, (old, new)) in before.column(column).iter().zip(now.column(column)).enumerate() {
                 let continuous = now.is_continuous(column, row);
                 let grown = interval::increase(Cell::from_bits(*old), Cell::from_bits(*new), continuous);
-                *slot = slot.max(grown.map_or(NONE, |bytes| (bytes as f64 / seconds) as f32));
+                latest[row] = grown.map_or(NONE, |bytes| (bytes as f64 / seconds) as f32);
+                highest[row] = highest[row].max(latest[row]);
             }
         }
     }
@@ -130,12 +157,16 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
 
     /// The highest rate of one counter in one row; a gap until two readings are there.
     pub fn peak(&self, counter: usize, row: usize) -> Cell {
-        let highest =
-            self.parts[counter].iter().filter_map(|part| part.get(row)).fold(NONE, |a, b| a.max(*b));
-        if highest < 0.0 {
-            return Cell::gap(Gap::New);
+        cell(self.parts[counter].iter().filter_map(|part| part.get(row)).fold(NONE, |a, b| a.max(*b)))
+    }
+
+    /// The same of all rows, a part at a time because that is how they lie in memory.
+    fn highest(&self, counter: usize) -> Vec<f32> {
+        let mut highest = self.parts[counter][0].clone();
+        for part in &self.parts[counter][1..] {
+            highest.iter_mut().zip(part).for_each(|(high, rate)| *high = high.max(*rate));
         }
-        Cell::float(f64::from(highest))
+        highest
     }
 }
 
@@ -144,8 +175,8 @@ mod tests {
     use super::Peaks;
     use crate::sample::block::Block;
     use crate::sample::cell::Cell;
-    use crate::sample::frame::Monotonic;
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::{Subjects, SubjectsBuilder};
     use std::sync::Arc;
     use std::time::Duration;

@@ -197,8 +197,9 @@ mod tests {
     use crate::output::sink::Plain;
     use crate::sample::block::Block;
     use crate::sample::cell::{Cell, Gap};
-    use crate::sample::frame::{Frame, Monotonic};
+    use crate::sample::frame::Frame;
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::{Subjects, SubjectsBuilder};
     use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The page at `/`: this host's links and how the sources do, for a person. `templates/page.html` is its face.
 
 use super::units;
-use crate::analysis::{interval, peaks};
+use crate::analysis::peaks;
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::frame::{Frame, Outcome, SourceReport};
@@ -10,7 +10,8 @@ use crate::sample::metric::{Form, Metric};
 use crate::sample::subject::Key;
 use crate::source::{driver_statistics, link_counters, link_modes, rings, SOURCES};
 use askama::Template;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Links on the page; a host with more has them in its metrics.
 const MOST: usize = 500;
@@ -54,9 +55,9 @@ struct SourceRow {
     reason: String,
 }
 
-/// The page for the newest frame and the one before it.
-pub fn render(now: &Frame, before: Option<&Frame>, metrics_path: &str) -> String {
-    let view = View::new(now, before);
+/// The page for the newest frame.
+pub fn render(now: &Frame, metrics_path: &str) -> String {
+    let view = View::new(now);
     let exported = now.links.exported();
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
@@ -73,16 +74,18 @@ pub fn render(now: &Frame, before: Option<&Frame>, metrics_path: &str) -> String
 /// A frame with an index of its rows.
 struct View<'a> {
     now: &'a Frame,
-    before: Option<&'a Frame>,
-    /// For each block of the frame, the row of every key.
+    /// For each block of the frame, the rows of the links on the page.
     rows: Vec<HashMap<Key, usize>>,
 }
 
 impl<'a> View<'a> {
-    fn new(now: &'a Frame, before: Option<&'a Frame>) -> Self {
-        let index =
-            |block: &Block| block.subjects.keys().iter().enumerate().map(|(row, key)| (*key, row)).collect();
-        Self { now, before, rows: now.blocks.iter().map(|block| index(block)).collect() }
+    fn new(now: &'a Frame) -> Self {
+        let shown: HashSet<Key> = now.links.exported().iter().take(MOST).map(|link| link.key).collect();
+        let index = |block: &Arc<Block>| {
+            let keys = block.subjects.keys().iter().enumerate();
+            keys.filter(|(_, key)| shown.contains(key)).map(|(row, key)| (*key, row)).collect()
+        };
+        Self { now, rows: now.blocks.iter().map(index).collect() }
     }
 
     /// The place of a metric's column in the frame, and a link's row there.
@@ -112,14 +115,13 @@ impl<'a> View<'a> {
         self.value(metric, None, key).map_or(NOTHING.into(), units::count)
     }
 
-    /// The rate between the two frames, if both have the link.
-    fn rate(&self, metric: &'static Metric, key: Key) -> Option<f64> {
-        let (now, column, row) = self.place(metric, None, key)?;
-        let (before, _) = self.before?.find(metric)?;
-        if !std::sync::Arc::ptr_eq(&before.subjects, &now.subjects) {
-            return None;
-        }
-        interval::rate(before, now, column, row)
+    /// The rates that are kept for pages, received (0) or sent (1).
+    fn rate(&self, column: usize, link: &Link) -> String {
+        let rate = self.now.rates.as_ref().and_then(|rates| {
+            let row = rates.subjects.row_of(link.key)?;
+            rates.cell(column, row).as_float()
+        });
+        rate.map_or(NOTHING.into(), units::bits_per_second)
     }
 
     fn peaks(&self, metric: &'static Metric, key: Key) -> String {
@@ -141,7 +143,6 @@ impl<'a> View<'a> {
 
     fn row(&self, link: &'a Link) -> LinkRow<'a> {
         let key = link.key;
-        let rate = |metric| self.rate(metric, key).map_or(NOTHING.into(), units::bits_per_second);
         let speed = self.value(&link_modes::SPEED, None, key);
         let drops =
             [&link_counters::RECEIVE_DROPS, &link_counters::TRANSMIT_DROPS].map(|m| self.count(m, key));
@@ -150,9 +151,9 @@ impl<'a> View<'a> {
             what: what(link),
             up: link.oper_up,
             speed: speed.map_or(NOTHING.into(), units::bits_per_second),
-            receiving: rate(&link_counters::RECEIVE_BYTES),
+            receiving: self.rate(0, link),
             receive_peaks: self.peaks(&peaks::RECEIVE_PEAK, key),
-            sending: rate(&link_counters::TRANSMIT_BYTES),
+            sending: self.rate(1, link),
             transmit_peaks: self.peaks(&peaks::TRANSMIT_PEAK, key),
             receive_ring: self.ring("rx", key),
             transmit_ring: self.ring("tx", key),
@@ -167,9 +168,10 @@ impl<'a> View<'a> {
 /// What a link is, in a few words: `physical, ice · 0000:3b:00.0`, `vlan, addressed`.
 fn what(link: &Link) -> String {
     let role = Some(link.role.word()).filter(|role| *role != link.kind);
-    let parts = [Some(link.kind.as_str()), Some(link.driver.as_str()), role].into_iter().flatten();
+    let parts = [Some(&*link.kind), Some(link.hardware().driver.as_str()), role].into_iter().flatten();
     let said: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    let place = if link.pci.is_empty() { String::new() } else { format!(" · {}", link.pci) };
+    let pci = &link.hardware().pci;
+    let place = if pci.is_empty() { String::new() } else { format!(" · {pci}") };
     said.join(", ") + &place
 }
 

@@ -6,13 +6,14 @@
 
 use super::clock::Clock;
 use super::config::Settings;
-use super::lane::{Done, Job, Lane, Message};
+use super::lane::{Done, Finished, Job, Lane, Message};
 use super::state::State;
-use crate::sample::frame::{Frame, Monotonic, Outcome};
+use crate::sample::frame::{Frame, Outcome};
+use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
 use crate::source::links;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -23,22 +24,13 @@ const FAST: Duration = Duration::from_millis(100);
 /// How many of a source's problems go to the log at once.
 const SAID: usize = 5;
 
-/// The newest frame and the one before it.
-#[derive(Debug, Default)]
-pub struct Published {
-    /// The newest.
-    pub now: Arc<Frame>,
-    /// The one before it, for rates on the page.
-    pub before: Option<Arc<Frame>>,
-}
-
 /// A running agent.
 #[derive(Debug)]
 pub struct Agent {
     messages: Sender<Message>,
     thread: Option<std::thread::JoinHandle<()>>,
-    /// What it has made last.
-    pub frames: watch::Receiver<Arc<Published>>,
+    /// The newest frame.
+    pub frames: watch::Receiver<Arc<Frame>>,
 }
 
 impl Agent {
@@ -52,13 +44,14 @@ impl Agent {
         let (messages, inbox) = channel();
         let clock = Clock::default();
         let (publish, frames) = watch::channel(Arc::default());
+        let finished = Finished::default();
         let lanes = [
-            Lane::new("counters", clock, messages.clone())?,
-            Lane::new("attributes", clock, messages.clone())?,
+            Lane::new("counters", clock, Arc::clone(&finished), messages.clone())?,
+            Lane::new("attributes", clock, Arc::clone(&finished), messages.clone())?,
         ];
         let state = State::new(sources, settings.selection, interval);
         let (roots, tick, next_fast) = (Arc::new(roots), Tick::default(), Monotonic::default());
-        let mut ticker = Ticker { state, lanes, clock, roots, interval, publish, tick, next_fast };
+        let mut ticker = Ticker { state, lanes, finished, clock, roots, interval, publish, tick, next_fast };
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }
@@ -101,10 +94,11 @@ enum Step {
 struct Ticker {
     state: State,
     lanes: [Lane; 2],
+    finished: Finished,
     clock: Clock,
     roots: Arc<Roots>,
     interval: Duration,
-    publish: watch::Sender<Arc<Published>>,
+    publish: watch::Sender<Arc<Frame>>,
     tick: Tick,
     next_fast: Monotonic,
 }
@@ -115,11 +109,12 @@ impl Ticker {
         loop {
             let wait = self.next_wake().since(self.clock.now());
             match inbox.recv_timeout(wait) {
-                Ok(Message::Done(done)) => self.take(done),
+                Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::Configure(settings)) => self.state.select(settings.selection),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {}
             }
+            let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+            finished.into_iter().for_each(|done| self.take(done));
             self.go_on();
         }
     }
@@ -150,14 +145,16 @@ impl Ticker {
             self.tick.step = Step::Rest;
         }
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
-        let first = self.publish.borrow().now.wall_ns == 0;
+        let first = self.publish.borrow().wall_ns == 0;
         let awaited = |info: &SourceInfo| info.pace == Pace::Tick || (first && info.pace != Pace::Fast);
         if self.tick.step == Step::Rest && (late || !self.is_away(awaited)) {
             self.tick.step = Step::Idle;
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());
-            let before = Some(Arc::clone(&self.publish.borrow().now)).filter(|frame| frame.wall_ns > 0);
-            self.publish.send_replace(Arc::new(Published { now: Arc::new(frame), before }));
+            if first {
+                say_what_is_shown(&frame);
+            }
+            self.publish.send_replace(Arc::new(frame));
         }
         if now >= self.next_fast && self.state.has_wires {
             self.send_due(now, |info| info.pace == Pace::Fast);
@@ -199,7 +196,7 @@ impl Ticker {
     fn send(&mut self, place: usize, now: Monotonic) {
         let context = Context { now, links: Arc::clone(&self.state.links), roots: Arc::clone(&self.roots) };
         let slot = &mut self.state.slots[place];
-        let lane = &self.lanes[usize::from(slot.info.lane == LaneName::Attributes)];
+        let lane = &self.lanes[lane_of(slot.info)];
         match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
             Ok(()) => slot.away_since = Some(now),
             Err(job) => slot.source = job.source,
@@ -224,7 +221,7 @@ impl Ticker {
         let before = self.state.slots[place].report.outcome.clone();
         let generation = self.state.links.generation;
         let succeeded = result.is_ok();
-        self.state.take(place, result, took);
+        self.state.take(place, sent, result, took);
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, took, generation, succeeded);
         if slot.report.outcome != before {
@@ -232,26 +229,42 @@ impl Ticker {
         }
     }
 
-    /// Marks sources that have not come back in time, and gives their lanes new threads.
+    /// Marks sources that have not come back in time, and gives their lanes threads that do not hang.
     fn notice_stuck(&mut self, now: Monotonic) {
+        let mut hanging = [0; 2];
         for slot in &mut self.state.slots {
             let Some(away) = slot.away_since.map(|since| now.since(since)) else { continue };
             if away < slot.info.deadline {
                 continue;
             }
+            hanging[lane_of(slot.info)] += 1;
             if !matches!(slot.report.outcome, Outcome::Stuck(_)) {
                 tracing::warn!(
                     source = slot.info.name,
                     "has not answered for {away:.1?}; its values are missing"
                 );
-                let lane = &mut self.lanes[usize::from(slot.info.lane == LaneName::Attributes)];
-                if let Err(error) = lane.add_thread() {
-                    tracing::error!("no new thread for the lane of {}: {error}", slot.info.name);
-                }
             }
             slot.hide(Outcome::Stuck(away));
         }
+        for (lane, hanging) in self.lanes.iter_mut().zip(hanging).filter(|(_, hanging)| *hanging > 0) {
+            if let Err(error) = lane.take_over(hanging) {
+                tracing::error!("sources are no longer read: {error}");
+            }
+        }
     }
+}
+
+/// The place of a source's lane.
+fn lane_of(info: &SourceInfo) -> usize {
+    usize::from(info.lane == LaneName::Attributes)
+}
+
+/// Says once in the log what a user will see.
+fn say_what_is_shown(frame: &Frame) {
+    let (shown, known) = (frame.links.exported(), frame.links.all().len());
+    let names: Vec<_> = shown.iter().take(SAID).map(|link| link.name.as_str()).collect();
+    let more = if shown.len() > SAID { " and more" } else { "" };
+    tracing::info!("showing {} of {known} links: {}{more}", shown.len(), names.join(", "));
 }
 
 /// Says once in the log how a source does, when that changes.

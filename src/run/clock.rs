@@ -1,7 +1,7 @@
 //! The only place where time is read.
 #![allow(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
 
-use crate::sample::frame::Monotonic;
+use crate::sample::monotonic::Monotonic;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Both clocks of the process.

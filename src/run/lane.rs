@@ -1,8 +1,8 @@
 //! A lane: a thread that reads sources one after the other. If one does not come back, another thread takes the lane
 //! over, so that a driver that hangs holds up nobody but itself.
 //!
-//! Ownership is the lock: a source travels to the thread with its job and comes back with its reading, and nothing
-//! else is shared.
+//! Ownership is the lock: a source travels to the thread with its job and comes back with its reading. Finished
+//! readings wait in a list, and the agent is woken when the lane has no more to do, not for each of them.
 
 use super::clock::Clock;
 use super::config::Settings;
@@ -36,20 +36,23 @@ pub struct Done {
 }
 
 /// A queue of jobs and the threads that serve it.
-#[derive(Debug)]
 pub struct Lane {
     name: &'static str,
     jobs: Sender<Job>,
     queue: Arc<Mutex<Receiver<Job>>>,
-    done: Sender<Message>,
+    finished: Finished,
+    wake: Sender<Message>,
     clock: Clock,
     threads: usize,
 }
 
+/// Readings that the agent has not taken yet.
+pub type Finished = Arc<Mutex<Vec<Done>>>;
+
 /// What the agent hears.
 pub enum Message {
-    /// A source was read.
-    Done(Done),
+    /// Readings have been finished.
+    Wake,
     /// Take up a new configuration.
     Configure(Settings),
     /// End.
@@ -60,10 +63,16 @@ pub enum Message {
 const MOST_THREADS: usize = 32;
 
 impl Lane {
-    /// Makes a lane with one thread; its results go to `done`.
-    pub fn new(name: &'static str, clock: Clock, done: Sender<Message>) -> std::io::Result<Self> {
+    /// Makes a lane with one thread; its results go to `finished`.
+    pub fn new(
+        name: &'static str,
+        clock: Clock,
+        finished: Finished,
+        wake: Sender<Message>,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
-        let mut lane = Self { name, jobs, queue: Arc::new(Mutex::new(queue)), done, clock, threads: 0 };
+        let queue = Arc::new(Mutex::new(queue));
+        let mut lane = Self { name, jobs, queue, finished, wake, clock, threads: 0 };
         lane.add_thread()?;
         Ok(lane)
     }
@@ -73,21 +82,25 @@ impl Lane {
         self.jobs.send(job).map_err(|refused| Box::new(refused.0))
     }
 
-    /// Takes the lane over from a thread that hangs. The old thread goes on serving the queue if it ever comes back;
-    /// two threads on a lane do no harm.
-    pub fn add_thread(&mut self) -> std::io::Result<()> {
-        if self.threads >= MOST_THREADS {
-            return Err(std::io::Error::other(format!(
-                "{} threads of the lane {} hang",
-                self.threads, self.name
-            )));
+    /// Takes the lane over if all its threads hang. A thread that comes back goes on serving the queue; two threads
+    /// on a lane do no harm.
+    pub fn take_over(&mut self, hanging: usize) -> std::io::Result<()> {
+        if hanging < self.threads {
+            return Ok(());
         }
-        let (queue, done, clock) = (Arc::clone(&self.queue), self.done.clone(), self.clock);
+        if self.threads >= MOST_THREADS {
+            return Err(std::io::Error::other(format!("{hanging} threads of the lane {} hang", self.name)));
+        }
+        self.add_thread()
+    }
+
+    fn add_thread(&mut self) -> std::io::Result<()> {
+        let (queue, finished, wake, clock) =
+            (Arc::clone(&self.queue), Arc::clone(&self.finished), self.wake.clone(), self.clock);
         std::thread::Builder::new().name(self.name.into()).stack_size(512 * 1024).spawn(move || {
-            while let Some(job) = next(&queue) {
-                if done.send(Message::Done(perform(job, clock))).is_err() {
-                    return;
-                }
+            while let Some(job) = next(&queue, &wake) {
+                let done = perform(job, clock);
+                finished.lock().unwrap_or_else(PoisonError::into_inner).push(done);
             }
         })?;
         self.threads += 1;
@@ -95,8 +108,16 @@ impl Lane {
     }
 }
 
-fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+/// The next job; if there is none yet, wakes the agent before it waits. `None` once the agent has ended.
+fn next(queue: &Mutex<Receiver<Job>>, wake: &Sender<Message>) -> Option<Job> {
+    let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    match queue.try_recv() {
+        Ok(job) => Some(job),
+        Err(_) => {
+            wake.send(Message::Wake).ok()?;
+            queue.recv().ok()
+        }
+    }
 }
 
 /// Opens a source if need be, and reads it. One that panics is a bug of ours; it is reported, and the others go on.

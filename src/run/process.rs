@@ -81,7 +81,7 @@ struct Own {
 
 impl Own {
     fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
+        let own = Self {
             cpu: Counter::new("process_cpu_seconds_total", "User and system CPU time spent.")?,
             resident: Gauge::new("process_resident_memory_bytes", "Resident memory.")?,
             virtual_size: Gauge::new("process_virtual_memory_bytes", "Virtual memory.")?,
@@ -89,7 +89,23 @@ impl Own {
             max_fds: Gauge::new("process_max_fds", "Most file descriptors that may be open.")?,
             threads: Gauge::new("process_threads", "Threads.")?,
             start: Gauge::new("process_start_time_seconds", "Start of the process since 1970, UTC.")?,
-        })
+        };
+        if let Err(error) = own.read_what_stays() {
+            tracing::debug!("cannot read /proc/self: {error}");
+        }
+        Ok(own)
+    }
+
+    /// What does not change while the process lives. The boot time stands in /proc/stat, which is dear on a host with
+    /// many CPUs.
+    fn read_what_stays(&self) -> procfs::ProcResult<()> {
+        let process = Stat::myself()?;
+        let started = process.stat()?.starttime as f64 / procfs::ticks_per_second() as f64;
+        self.start.set(procfs::boot_time_secs()? as f64 + started);
+        if let procfs::process::LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
+            self.max_fds.set(limit as f64);
+        }
+        Ok(())
     }
 
     /// Reads /proc/self; a part that cannot be read keeps its last value.
@@ -102,11 +118,7 @@ impl Own {
         self.resident.set((stat.rss * procfs::page_size()) as f64);
         self.virtual_size.set(stat.vsize as f64);
         self.threads.set(stat.num_threads as f64);
-        self.start.set(procfs::boot_time_secs()? as f64 + stat.starttime as f64 / ticks);
         self.open_fds.set(process.fd_count()? as f64);
-        if let procfs::process::LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
-            self.max_fds.set(limit as f64);
-        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! When each source is due. Pure: the time is an argument.
 
-use crate::sample::frame::Monotonic;
+use crate::sample::monotonic::Monotonic;
 use crate::source::contract::Pace;
 use std::time::Duration;
 
@@ -70,13 +70,13 @@ impl Plan {
         self.failures == 0 || self.last.is_none_or(|last| now.since(last) >= self.retry())
     }
 
-    /// How long a block of this source stays good: three readings missed.
-    pub fn is_fresh(&self, read_at: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
+    /// Whether what this source said then is still good: until three readings were missed.
+    pub fn is_fresh(&self, then: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
             Pace::Fast | Pace::Tick => tick,
             Pace::Change(every) => self.stretched(every),
         };
-        now.since(read_at) <= expected * 3 + deadline
+        now.since(then) <= expected * 3 + deadline
     }
 }
 
@@ -85,7 +85,7 @@ const SLACK: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::Plan;
-    use crate::sample::frame::Monotonic;
+    use crate::sample::monotonic::Monotonic;
     use crate::source::contract::Pace;
     use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::agent::Agent;
 use super::arguments::{socket_addresses, Run};
 use super::config::Config;
 use super::http::routes::Routes;
-use super::http::server;
+use super::http::server::{self, Limits};
 use super::process::Process;
 use super::state;
 use crate::analysis::peaks;
@@ -69,7 +69,7 @@ async fn serve(
         tracing::info!("stopping");
     };
     tokio::select! {
-        () = server::serve(listeners, routes, stop) => {}
+        () = server::serve(listeners, routes, Limits::default(), stop) => {}
         () = reload_on_demand(arguments.config_file.as_deref(), agent, hangup, &reload) => {}
     }
     Ok(())

@@ -5,9 +5,10 @@ use crate::analysis::peaks::{self, Peaks};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
-use crate::sample::frame::{Frame, Monotonic, Outcome, SourceReport};
+use crate::sample::frame::{Frame, Outcome, SourceReport};
 use crate::sample::link::Links;
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
 use crate::source::{link_bursts, link_counters};
@@ -55,6 +56,8 @@ pub struct Slot {
     pub report: SourceReport,
     /// The last reading. Kept for the next one to go on from, even while it must not be shown.
     blocks: Vec<Arc<Block>>,
+    /// When its blocks were last known to hold.
+    confirmed: Monotonic,
     shown: bool,
     continuity: Vec<Continuity>,
     facts: Vec<Fact>,
@@ -74,6 +77,7 @@ impl Slot {
             away_since: None,
             report,
             blocks: Vec::new(),
+            confirmed: Monotonic::default(),
             shown: false,
             continuity: Vec::new(),
             facts: Vec::new(),
@@ -170,12 +174,19 @@ impl State {
         self.set_links(list);
     }
 
-    /// Takes in what a source said.
-    pub fn take(&mut self, place: usize, result: Result<Reading, SourceError>, took: Duration) {
+    /// Takes in what a source said when it was asked.
+    pub fn take(
+        &mut self,
+        place: usize,
+        asked: Monotonic,
+        result: Result<Reading, SourceError>,
+        took: Duration,
+    ) {
         let slot = &mut self.slots[place];
         slot.report.took = took;
         match result {
             Ok(mut reading) => {
+                slot.confirmed = asked;
                 let links = reading.links.take();
                 slot.take(reading);
                 if let Some(block) = slot.blocks.first() {
@@ -206,12 +217,14 @@ impl State {
             vec![Arc::clone(&self.build), Arc::new(timestamp(now, wall_ns)), Arc::new(self.sources(now))];
         blocks.extend(self.link_blocks.iter().cloned());
         for slot in self.slots.iter().filter(|slot| slot.shown) {
-            let fresh = |at| slot.plan.is_fresh(at, now, self.tick, slot.info.deadline);
-            blocks.extend(slot.blocks.iter().filter(|block| fresh(block.read_at)).cloned());
+            if slot.plan.is_fresh(slot.confirmed, now, self.tick, slot.info.deadline) {
+                blocks.extend(slot.blocks.iter().cloned());
+            }
         }
         blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
-        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, reports }
+        let rates = peaks::rates(&self.peaks).map(Arc::new);
+        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

@@ -4,8 +4,8 @@
 //! subtracts a counter, the recorder packs a series. `benches/vocabulary.rs` has the measurement.
 
 use super::cell::{Cell, Gap};
-use super::frame::Monotonic;
 use super::metric::Column;
+use super::monotonic::Monotonic;
 use super::subject::Subjects;
 use std::sync::Arc;
 
@@ -31,7 +31,9 @@ pub struct Block {
     pub subjects: Arc<Subjects>,
     /// Cells whose continuity with the reading before is broken; nearly always empty.
     pub breaks: Vec<Break>,
-    cells: Vec<u64>,
+    /// A column each, in memory of its own: columns of one length follow one another in the same places, where whole
+    /// tables of ten thousand links would leave holes of megabytes.
+    cells: Box<[Vec<u64>]>,
 }
 
 impl Block {
@@ -42,7 +44,7 @@ impl Block {
         columns: &'static [Column],
         subjects: Arc<Subjects>,
     ) -> Self {
-        let cells = vec![Cell::gap(Gap::NotRead).bits(); columns.len() * subjects.len()];
+        let cells = columns.iter().map(|_| vec![Cell::gap(Gap::NotRead).bits(); subjects.len()]).collect();
         Self { source, read_at, columns, subjects, breaks: Vec::new(), cells }
     }
 
@@ -55,7 +57,7 @@ impl Block {
         cells: Vec<Cell>,
     ) -> Self {
         debug_assert_eq!((subjects.len(), columns.len()), (1, cells.len()));
-        let cells = cells.into_iter().map(Cell::bits).collect();
+        let cells = cells.into_iter().map(|cell| vec![cell.bits()]).collect();
         Self { source, read_at, columns, subjects: Arc::clone(subjects), breaks: Vec::new(), cells }
     }
 
@@ -66,32 +68,29 @@ impl Block {
 
     /// One value.
     pub fn cell(&self, column: usize, row: usize) -> Cell {
-        Cell::from_bits(self.cells[column * self.rows() + row])
+        Cell::from_bits(self.cells[column][row])
     }
 
     /// Sets one value.
     pub fn set(&mut self, column: usize, row: usize, cell: Cell) {
-        let rows = self.rows();
-        self.cells[column * rows + row] = cell.bits();
+        self.cells[column][row] = cell.bits();
     }
 
     /// Fills a row's cells from its first column on.
     pub fn set_row(&mut self, row: usize, cells: impl IntoIterator<Item = Cell>) {
-        let rows = self.rows();
-        for (cell, slot) in cells.into_iter().zip(self.cells[row..].iter_mut().step_by(rows.max(1))) {
-            *slot = cell.bits();
+        for (cell, column) in cells.into_iter().zip(&mut self.cells) {
+            column[row] = cell.bits();
         }
     }
 
     /// One column's bits, a row each.
     pub fn column(&self, column: usize) -> &[u64] {
-        &self.cells[column * self.rows()..(column + 1) * self.rows()]
+        &self.cells[column]
     }
 
     /// One column's bits, to be changed.
     pub fn column_mut(&mut self, column: usize) -> &mut [u64] {
-        let rows = self.rows();
-        &mut self.cells[column * rows..(column + 1) * rows]
+        &mut self.cells[column]
     }
 
     /// Whether the interval that ends in this cell is known.

@@ -63,7 +63,7 @@ mod tests {
             key,
             index: key as u32,
             name: name.into(),
-            kind: kind.into(),
+            kind: kind.to_owned().into(),
             exported: true,
             ..Link::default()
         };

@@ -152,8 +152,8 @@ mod tests {
     use super::{Continuity, WRAP};
     use crate::sample::block::Block;
     use crate::sample::cell::{Cell, Gap};
-    use crate::sample::frame::Monotonic;
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::{Subjects, SubjectsBuilder};
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
     use std::sync::Arc;

@@ -3,19 +3,9 @@
 use super::block::Block;
 use super::link::Links;
 use super::metric::Metric;
+use super::monotonic::Monotonic;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Time since the process started, from a clock that never jumps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Monotonic(pub Duration);
-
-impl Monotonic {
-    /// Time passed since an earlier moment; zero if it is not earlier.
-    pub fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
-    }
-}
 
 /// How a source did when it was last asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +46,9 @@ pub struct Frame {
     pub links: Arc<Links>,
     /// The newest block of every source that has a fresh one.
     pub blocks: Vec<Arc<Block>>,
+    /// Bytes a second received and sent by each link between the last two readings, for pages. Not exported:
+    /// Prometheus computes its own rates.
+    pub rates: Option<Arc<Block>>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

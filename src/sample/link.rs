@@ -4,6 +4,7 @@
 //! link to its master and its lower links. It is remade when the kernel tells of a change, and shared by `Arc`.
 
 use super::subject::{Key, Subjects};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The kernel's number of a device in its namespace.
@@ -19,15 +20,9 @@ pub struct Link {
     /// The name.
     pub name: String,
     /// `IFLA_INFO_KIND` (`bond`, `vlan`, `veth`, `tun`…), or `physical` / `virtual` / `loopback` where there is none.
-    pub kind: String,
-    /// The kernel driver bound to the device's bus; empty for software devices.
-    pub driver: String,
-    /// The address on its bus, for example `virtio0` or `0000:3b:00.1`; empty for software devices.
-    pub bus_address: String,
-    /// The PCI function at or above it; empty where there is none.
-    pub pci: String,
-    /// `IFLA_PHYS_PORT_NAME`: how a switching NIC names the port (`p0`, `pf0vf3`); empty where it does not.
-    pub port_name: String,
+    pub kind: Cow<'static, str>,
+    /// What stands under it; `None` for software devices, of which a host can have thousands.
+    pub hardware: Option<Box<Hardware>>,
     /// The bond, team or bridge that this link is a port of.
     pub master: Option<Index>,
     /// The link below a vlan, macvlan or tunnel, in this namespace.
@@ -48,6 +43,38 @@ pub struct Link {
     pub role: Role,
     /// Whether it is shown in /metrics; decided by topology and the configuration.
     pub exported: bool,
+}
+
+/// What stands under a link; each is empty where it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hardware {
+    /// The kernel driver bound to the device's bus.
+    pub driver: String,
+    /// The address on its bus, for example `virtio0` or `0000:3b:00.1`.
+    pub bus_address: String,
+    /// The PCI function at or above it.
+    pub pci: String,
+    /// `IFLA_PHYS_PORT_NAME`: how a switching NIC names the port (`p0`, `pf0vf3`).
+    pub port_name: String,
+}
+
+static NO_HARDWARE: Hardware = Hardware {
+    driver: String::new(),
+    bus_address: String::new(),
+    pci: String::new(),
+    port_name: String::new(),
+};
+
+impl Link {
+    /// What stands under the link; all empty for a software device.
+    pub fn hardware(&self) -> &Hardware {
+        self.hardware.as_deref().unwrap_or(&NO_HARDWARE)
+    }
+
+    /// The same, to be filled.
+    pub fn hardware_mut(&mut self) -> &mut Hardware {
+        self.hardware.get_or_insert_default()
+    }
 }
 
 /// What a link is for, as far as its place among the others tells.

@@ -8,4 +8,5 @@ pub mod continuity;
 pub mod frame;
 pub mod link;
 pub mod metric;
+pub mod monotonic;
 pub mod subject;

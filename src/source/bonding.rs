@@ -7,9 +7,9 @@ use super::contract::{Context, Lane, Pace, Reading, Roots, Source, SourceError, 
 use super::rows::{KeptSubjects, Keys};
 use super::transport::message::Request;
 use super::transport::netlink::{NetlinkError, Protocol, Session};
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::monotonic::Monotonic;
 use parse::{Bond, Member};
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Source for Bonding {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let mut found = Vec::new();
         for link in context.links.exported() {
-            match link.kind.as_str() {
+            match &*link.kind {
                 "bond" => found.extend(self.read_bond(link, &context.links)?),
                 "team" => found.push(team(link, &context.links)),
                 _ => {}

@@ -1,9 +1,9 @@
 //! What a source is: how it is described, what it is given, what it answers, and how it fails.
 
 use crate::sample::block::Block;
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::Column;
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

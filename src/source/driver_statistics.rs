@@ -147,7 +147,7 @@ impl Counter {
     /// Looks up how the link's driver counts.
     fn of(link: &Link, ioctl: &mut EthtoolIoctl) -> Result<Self, NetlinkError> {
         let driver = ioctl.driver(&link.name).or_else(|error| match error.raw_os_error() {
-            Some(libc::EOPNOTSUPP) => Ok(link.driver.clone()),
+            Some(libc::EOPNOTSUPP) => Ok(link.hardware().driver.clone()),
             _ => Err(kernel(error)),
         })?;
         // Where the link's own counter is the same count, it is by far the cheaper one.

@@ -4,9 +4,9 @@
 use super::contract::{Context, Reading, Roots};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
-use crate::sample::frame::Monotonic;
-use crate::sample::link::{Link, Links};
+use crate::sample::link::{Hardware, Link, Links};
 use crate::sample::metric::Form;
+use crate::sample::monotonic::Monotonic;
 use proptest::prelude::{any, Strategy};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,11 @@ pub fn link(index: u32, name: &str, pci: &str) -> Link {
         index,
         name: name.into(),
         kind: "physical".into(),
-        bus_address: pci.into(),
-        pci: pci.into(),
+        hardware: Some(Box::new(Hardware {
+            bus_address: pci.into(),
+            pci: pci.into(),
+            ..Hardware::default()
+        })),
         exported: true,
         ..Link::default()
     }

@@ -69,7 +69,7 @@ impl Source for Interrupts {
         }
         let mut table = LazyTable::new(&context.roots);
         let mut found: Vec<(&Link, Counts)> = Vec::new();
-        for link in context.links.exported().iter().filter(|link| !link.bus_address.is_empty()) {
+        for link in context.links.exported().iter().filter(|link| !link.hardware().bus_address.is_empty()) {
             let irqs = irqs_of(link, &context.roots, &mut table)?;
             if !irqs.is_empty() {
                 found.push((link, self.count(&irqs, &context.roots, &mut table)?));
@@ -160,10 +160,10 @@ fn possible_cpus(roots: &Roots) -> Result<Vec<u32>, SourceError> {
 
 /// The interrupts of a link's device: those of its PCI function, or those whose handlers are named after it.
 fn irqs_of(link: &Link, roots: &Roots, table: &mut LazyTable) -> Result<Vec<u32>, SourceError> {
-    if link.pci.is_empty() {
-        return Ok(table.get()?.named_after(&[&link.name, &link.bus_address]));
+    if link.hardware().pci.is_empty() {
+        return Ok(table.get()?.named_after(&[&link.name, &link.hardware().bus_address]));
     }
-    let function = roots.sys.join("bus/pci/devices").join(&link.pci);
+    let function = roots.sys.join("bus/pci/devices").join(&link.hardware().pci);
     let irqs = message_signalled(&function.join("msi_irqs"));
     if !irqs.is_empty() {
         return Ok(irqs);

@@ -124,6 +124,7 @@ impl Source for LinkModes {
             add(link.key, "down_reason", answer.ok().and_then(parse_state));
         })?;
         reading.problems.extend(problems);
+        facts.shrink_to_fit();
         reading.facts = facts;
         Ok(reading)
     }

@@ -78,7 +78,8 @@ fn failed(error: NetlinkError) -> SourceError {
 struct LinkSource {
     events: Events,
     session: Session,
-    known: BTreeMap<Index, Link>,
+    /// In boxes, because a map's nodes are half empty.
+    known: BTreeMap<Index, Box<Link>>,
     next_key: Key,
     /// `None`: at once.
     next_resync: Option<Duration>,
@@ -155,7 +156,8 @@ impl LinkSource {
         if !self.changed && problems.is_empty() {
             return Reading::unchanged();
         }
-        let links = std::mem::take(&mut self.changed).then(|| self.known.values().cloned().collect());
+        let links = std::mem::take(&mut self.changed)
+            .then(|| self.known.values().map(|link| Link::clone(link)).collect());
         Reading { links, problems, ..Reading::default() }
     }
 
@@ -202,7 +204,7 @@ impl LinkSource {
             Some(known) if known.name == link.name => {
                 link.key = known.key;
                 link.addresses.clone_from(&known.addresses);
-                if *known == link {
+                if **known == link {
                     return;
                 }
             }
@@ -213,7 +215,7 @@ impl LinkSource {
             }
         }
         self.changed = true;
-        self.known.insert(link.index, link);
+        self.known.insert(link.index, Box::new(link));
     }
 
     fn remove(&mut self, index: Index) {

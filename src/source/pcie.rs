@@ -74,7 +74,7 @@ struct Pcie {
 
 impl Source for Pcie {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        let links = context.links.exported().iter().filter(|link| !link.pci.is_empty());
+        let links = context.links.exported().iter().filter(|link| !link.hardware().pci.is_empty());
         let links: Vec<&Link> = links.collect();
         let mut subjects = SubjectsBuilder::default();
         for link in &links {
@@ -84,7 +84,7 @@ impl Source for Pcie {
         let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, subjects);
         let mut facts = Vec::new();
         for (row, link) in links.iter().enumerate() {
-            let place = place_of(&link.pci, &context.roots);
+            let place = place_of(&link.hardware().pci, &context.roots);
             facts.extend(numa_node(&place).map(|value| Fact {
                 key: link.key,
                 label: NUMA_NODE,
@@ -109,7 +109,7 @@ impl Source for Pcie {
 /// Whether the link's device is made of software: virtio, which stands on a PCI function without being one, or
 /// vmxnet3, which is one.
 fn is_paravirtual(link: &Link) -> bool {
-    link.bus_address.starts_with("virtio") || link.driver == "vmxnet3"
+    link.hardware().bus_address.starts_with("virtio") || link.hardware().driver == "vmxnet3"
 }
 
 /// The directory of a PCI function, with all functions above it as parents.
@@ -229,8 +229,9 @@ mod tests {
     fn slots_read_as_their_golden() {
         let tree = Tree::of(&text("sys/pcie.tree"));
         let mut virtio = link(6, "paravirtual", "0000:60:00.0");
-        virtio.bus_address = "virtio3".into();
-        let vmxnet3 = Link { driver: "vmxnet3".into(), ..link(10, "vmxnet3", "0000:60:00.0") };
+        virtio.hardware_mut().bus_address = "virtio3".into();
+        let mut vmxnet3 = link(10, "vmxnet3", "0000:60:00.0");
+        vmxnet3.hardware_mut().driver = "vmxnet3".into();
         let links = vec![
             vmxnet3,
             link(1, "full", "0000:3b:00.0"),

@@ -10,6 +10,7 @@ use super::transport::message::{unsigned, Request, DUMP};
 use super::transport::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
+use crate::sample::choice::Choice;
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
@@ -88,7 +89,7 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         session,
         family,
         unsupported: HashSet::new(),
-        generation: 0,
+        hardware: Choice::default(),
         queues: Vec::new(),
         subjects: Arc::default(),
     }))
@@ -99,8 +100,8 @@ struct QueueStatistics {
     family: Family,
     /// Links whose driver has no statistics of queues, or all links where the kernel has none (before 6.9).
     unsupported: HashSet<Key>,
-    /// That of the links when `unsupported` was last cleared of links that have gone.
-    generation: u64,
+    /// The links that have a driver of hardware.
+    hardware: Choice,
     /// The queues of the last reading, and the subjects made of them.
     queues: Vec<(Key, u32)>,
     subjects: Arc<Subjects>,
@@ -136,13 +137,12 @@ impl Answer {
 impl Source for QueueStatistics {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let links = &context.links;
-        if self.generation != links.generation {
-            self.unsupported.retain(|key| links.exported().iter().any(|link| link.key == *key));
-            self.generation = links.generation;
-        }
+        let mut hardware = std::mem::take(&mut self.hardware);
+        hardware.renew(links, |link| link.kind == "physical");
+        self.unsupported.retain(|key| hardware.subjects().row_of(*key).is_some());
         let mut problems = Problems::new("asking for statistics of queues");
         let (mut all, mut cut) = (Vec::new(), Vec::new());
-        for link in links.exported().iter().filter(|link| link.kind == "physical") {
+        for link in hardware.of(links) {
             if self.unsupported.contains(&link.key) {
                 continue;
             }
@@ -159,6 +159,7 @@ impl Source for QueueStatistics {
                 }
             }
         }
+        self.hardware = hardware;
         let mut reading = Reading::of(self.block(&all, links, context));
         reading.problems = problems.sentences();
         reading.problems.extend(cut);

@@ -2,9 +2,9 @@
 
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, SubjectsBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,10 +42,10 @@ pub fn info(links: &Links, facts: &Facts<'_>, now: Monotonic) -> Block {
     let name_of = |index| links.get(index).map_or("", |link: &Link| link.name.as_str());
     let mut subjects = SubjectsBuilder::default();
     for link in links.exported() {
-        subjects.row(link.key).label("device", &link.name).label("driver", &link.driver);
+        subjects.row(link.key).label("device", &link.name).label("driver", &link.hardware().driver);
         subjects.label("kind", &link.kind).label("role", link.role.word());
         subjects.label("master", link.master.map_or("", name_of));
-        subjects.label("lower", link.lower.map_or("", name_of)).label("pci", &link.pci);
+        subjects.label("lower", link.lower.map_or("", name_of)).label("pci", &link.hardware().pci);
         for (name, value) in facts.get(&link.key).into_iter().flatten() {
             subjects.label(name, value);
         }

@@ -59,7 +59,9 @@ impl Choice {
     }
 
     fn has(&self, link: &Link) -> bool {
-        self.names.matches(&link.name) || self.kinds.matches(&link.kind) || self.drivers.matches(&link.driver)
+        self.names.matches(&link.name)
+            || self.kinds.matches(&link.kind)
+            || self.drivers.matches(&link.hardware().driver)
     }
 }
 
@@ -75,9 +77,9 @@ pub fn assign(links: &mut [Link], selection: &Selection) {
 }
 
 fn role(link: &Link, carries: bool) -> Role {
-    match link.kind.as_str() {
+    match &*link.kind {
         "loopback" => Role::Loopback,
-        "physical" if is_representor(&link.port_name) => Role::Port,
+        "physical" if is_representor(&link.hardware().port_name) => Role::Port,
         "physical" => Role::Physical,
         _ if has_address(link) => Role::Addressed,
         _ if carries => Role::Carrier,
@@ -92,7 +94,7 @@ fn carriers(links: &[Link]) -> HashSet<Index> {
     let mut ports: HashMap<Index, Vec<Index>> = HashMap::new();
     for link in links {
         if let Some(master) = link.master.and_then(|index| by_index.get(&index)) {
-            if BUNDLES.contains(&master.kind.as_str()) || UPLINKS.contains(&link.kind.as_str()) {
+            if BUNDLES.contains(&&*master.kind) || UPLINKS.contains(&&*link.kind) {
                 ports.entry(master.index).or_default().push(link.index);
             }
         }
@@ -132,7 +134,7 @@ mod tests {
     use crate::sample::link::Link;
 
     fn link(index: u32, name: &str, kind: &str) -> Link {
-        Link { index, name: name.into(), kind: kind.into(), ..Link::default() }
+        Link { index, name: name.into(), kind: kind.to_owned().into(), ..Link::default() }
     }
 
     fn addressed(mut link: Link, address: &str) -> Link {
@@ -147,8 +149,10 @@ mod tests {
 
     fn host() -> Vec<Link> {
         let loopback = addressed(link(1, "lo", "loopback"), "127.0.0.1");
-        let member = Link { master: Some(4), driver: "ice".into(), ..link(2, "ens1", "physical") };
-        let representor = Link { port_name: "pf0vf1".into(), ..link(3, "ens1_0", "physical") };
+        let mut member = Link { master: Some(4), ..link(2, "ens1", "physical") };
+        member.hardware_mut().driver = "ice".into();
+        let mut representor = link(3, "ens1_0", "physical");
+        representor.hardware_mut().port_name = "pf0vf1".into();
         let vlan = Link { lower: Some(4), ..link(5, "bond0.7", "vlan") };
         let storage = Link { lower: Some(4), master: Some(7), ..link(6, "bond0.8", "vlan") };
         let bridge = addressed(link(7, "br0", "bridge"), "10.0.8.1");

@@ -8,8 +8,8 @@
 
 pub mod exporter;
 
-use miglink::sample::frame::Monotonic;
 use miglink::sample::link::{Link, Links};
+use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError, SourceInfo};
 use miglink::source::links;
 use std::io::Write;

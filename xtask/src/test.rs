@@ -42,6 +42,7 @@ enum End {
 }
 
 /// Runs all steps; fails if one failed.
+#[allow(clippy::disallowed_methods, reason = "people want to know how long a step took")]
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Err(error) = apt::ensure(&PACKAGES) {
         eprintln!("{error:#}; tests that need them are skipped");

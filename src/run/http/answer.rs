@@ -1,17 +1,25 @@
-//! How long a connection's answers are under way, so that a client that does not take its answer can be cut off.
+//! How long a connection's answers are under way, and how long it has asked nothing, so that a client that does not
+//! read, or does not ask, can be cut off.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Watches how long a connection's answers take to be taken.
+/// Watches one connection.
 #[derive(Debug, Clone, Default)]
 pub struct Answer(Arc<Mutex<Running>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Running {
     answers: usize,
-    since: Option<Instant>,
+    /// Since when there are answers under way, or since when there are none.
+    since: Instant,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self { answers: 0, since: now() }
+    }
 }
 
 /// Lives as long as an answer is under way.
@@ -22,19 +30,24 @@ impl Answer {
     pub fn begin(&self) -> AnswerGuard {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         running.answers += 1;
-        running.since.get_or_insert_with(now);
+        if running.answers == 1 {
+            running.since = now();
+        }
         AnswerGuard(self.clone())
     }
 
-    /// Ends when an answer has been under way for longer than `limit`.
-    pub async fn overdue(&self, limit: Duration) {
+    /// Ends when answers have been under way for longer than `answer`, or none has been asked for longer than `idle`.
+    pub async fn overdue(&self, idle: Duration, answer: Duration) {
         loop {
-            let since = self.0.lock().unwrap_or_else(PoisonError::into_inner).since;
-            let age = since.map_or(Duration::ZERO, |since| since.elapsed());
-            if age >= limit {
+            let left = {
+                let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let limit = if running.answers > 0 { answer } else { idle };
+                limit.saturating_sub(running.since.elapsed())
+            };
+            if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(limit.saturating_sub(age).max(Duration::from_millis(100))).await;
+            tokio::time::sleep(left.min(idle).max(Duration::from_millis(50))).await;
         }
     }
 }
@@ -43,7 +56,9 @@ impl Drop for AnswerGuard {
     fn drop(&mut self) {
         let mut running = self.0 .0.lock().unwrap_or_else(PoisonError::into_inner);
         running.answers = running.answers.saturating_sub(1);
-        running.since = (running.answers > 0).then(now);
+        if running.answers == 0 {
+            running.since = now();
+        }
     }
 }
 

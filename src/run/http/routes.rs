@@ -14,8 +14,8 @@ use crate::output::exposition::Exposition;
 use crate::output::gzip::Gzip;
 use crate::output::sink::Plain;
 use crate::output::{negotiation, page};
-use crate::run::agent::Published;
 use crate::run::process::Process;
+use crate::sample::frame::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -34,7 +34,7 @@ pub type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// All that the routes need.
 pub struct Routes {
-    frames: watch::Receiver<Arc<Published>>,
+    frames: watch::Receiver<Arc<Frame>>,
     process: Process,
     sources: Vec<&'static str>,
     metrics_path: String,
@@ -46,7 +46,7 @@ pub struct Routes {
 impl Routes {
     /// Routes over the agent's frames. `sources` are the names that `collect[]` may use.
     pub fn new(
-        frames: watch::Receiver<Arc<Published>>,
+        frames: watch::Receiver<Arc<Frame>>,
         process: Process,
         sources: Vec<&'static str>,
         metrics_path: String,
@@ -82,7 +82,7 @@ impl Routes {
             Ok(wanted) => wanted,
             Err(problem) => return text(StatusCode::BAD_REQUEST, &problem),
         };
-        let frame = Arc::clone(&self.frames.borrow().now);
+        let frame = Arc::clone(&self.frames.borrow());
         if frame.wall_ns == 0 {
             return text(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -135,8 +135,8 @@ impl Routes {
     }
 
     fn page(&self) -> Reply {
-        let published = Arc::clone(&self.frames.borrow());
-        let page = page::render(&published.now, published.before.as_deref(), &self.metrics_path);
+        let frame = Arc::clone(&self.frames.borrow());
+        let page = page::render(&frame, &self.metrics_path);
         let mut reply = text(StatusCode::OK, &page);
         set(&mut reply, header::CONTENT_TYPE, "text/html; charset=utf-8");
         set(&mut reply, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
@@ -146,7 +146,7 @@ impl Routes {
     }
 
     fn ready(&self) -> Reply {
-        if self.frames.borrow().now.wall_ns == 0 {
+        if self.frames.borrow().wall_ns == 0 {
             return text(StatusCode::SERVICE_UNAVAILABLE, "Nothing has been sampled yet.\n");
         }
         text(StatusCode::OK, "miglink is ready.\n")

@@ -3,7 +3,7 @@
 use super::{Found, BOND_COLUMNS, INFO_COLUMNS, MEMBER_COLUMNS, SOURCE};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::frame::Monotonic;
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::SubjectsBuilder;
 use crate::source::rows::{KeptSubjects, Keys};
 

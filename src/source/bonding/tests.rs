@@ -2,8 +2,8 @@
 
 use super::parse::{bond, member, Bond, Member};
 use super::{team, Found, Tables, LINK_HEADER, SOURCE};
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Link, Links};
+use crate::sample::monotonic::Monotonic;
 use crate::source::fixture::{captured_proc, context, golden, lines, link};
 use crate::source::transport::message::{messages, Request};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};

@@ -41,7 +41,7 @@ fn a_cpu_once_seen_stays_and_a_vanished_interrupt_is_a_gap() {
 fn without_sysfs_the_table_is_read_and_names_find_the_interrupts() {
     let mut roots = captured_proc();
     let mut by_name = link(1, "eth0", "");
-    by_name.bus_address = "virtio2".into();
+    by_name.hardware_mut().bus_address = "virtio2".into();
     let mut source = (SOURCE.open)(&roots).expect("opens");
     let reading = source.read(&context(&roots, vec![by_name.clone()])).expect("reads");
     golden("interrupts_by_name", &lines(&reading));
@@ -53,7 +53,7 @@ fn without_sysfs_the_table_is_read_and_names_find_the_interrupts() {
 fn a_cpu_that_goes_offline_is_a_gap_in_the_table() {
     let tree = Tree::of(&format!("proc/interrupts={}", "      CPU0  CPU1\\n 9: 5 6 chip edge eth0\\n"));
     let mut by_name = link(1, "eth0", "");
-    by_name.bus_address = "platform-nic".into();
+    by_name.hardware_mut().bus_address = "platform-nic".into();
     let context = context(&tree.roots(), vec![by_name]);
     let mut source = (SOURCE.open)(&tree.roots()).expect("opens");
     source.read(&context).expect("reads");
@@ -67,7 +67,7 @@ fn a_cpu_that_goes_offline_is_a_gap_in_the_table() {
 fn a_table_that_cannot_be_read_is_told_with_its_line() {
     let tree = Tree::of(&format!("proc/interrupts={}", escaped("sys/empty/README")));
     let mut by_name = link(1, "eth0", "");
-    by_name.bus_address = "platform-nic".into();
+    by_name.hardware_mut().bus_address = "platform-nic".into();
     let mut source = (SOURCE.open)(&tree.roots()).expect("opens");
     let error = source.read(&context(&tree.roots(), vec![by_name])).expect_err("no table").to_string();
     assert!(error.contains("proc/interrupts, line 1"), "{error}");

@@ -9,7 +9,7 @@ const HARDWARE_WITH_A_KIND: [&str; 3] = ["ipoib", "can", "wwan"];
 
 /// Completes kind, driver, bus address and PCI function of a link that is no pure software device.
 pub fn describe(link: &mut Link, roots: &Roots) {
-    if !link.kind.is_empty() && !HARDWARE_WITH_A_KIND.contains(&link.kind.as_str()) {
+    if !link.kind.is_empty() && !HARDWARE_WITH_A_KIND.contains(&&*link.kind) {
         return;
     }
     let device = roots.sys.join("class/net").join(&link.name).join("device");
@@ -18,9 +18,10 @@ pub fn describe(link: &mut Link, roots: &Roots) {
         link.kind = if place.is_some() { "physical" } else { "virtual" }.into();
     }
     let Some(place) = place else { return };
-    link.bus_address = last(&place);
-    link.driver = std::fs::read_link(device.join("driver")).map(|path| last(&path)).unwrap_or_default();
-    link.pci = pci_function(&place).map(|path| last(&path)).unwrap_or_default();
+    let hardware = link.hardware_mut();
+    hardware.bus_address = last(&place);
+    hardware.driver = std::fs::read_link(device.join("driver")).map(|path| last(&path)).unwrap_or_default();
+    hardware.pci = pci_function(&place).map(|path| last(&path)).unwrap_or_default();
 }
 
 /// The nearest PCI function at or above a device: a virtio or vmbus device stands on one without being one.

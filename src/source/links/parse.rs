@@ -7,6 +7,7 @@ use netlink_packet_core::{NlaBuffer, Parseable, ParseableParametrized};
 use netlink_packet_route::address::AddressAttribute;
 use netlink_packet_route::link::{LinkAttribute, State};
 use netlink_packet_route::AddressFamily;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// `sizeof(struct ifinfomsg)`.
@@ -54,7 +55,7 @@ pub fn link(payload: &[u8]) -> Option<Link> {
         }
     }
     // A pair's IFLA_LINK is its other end, not something below it.
-    let is_pair = matches!(link.kind.as_str(), "veth" | "netkit" | "vxcan");
+    let is_pair = matches!(&*link.kind, "veth" | "netkit" | "vxcan");
     if lower_is_elsewhere || is_pair || link.lower == Some(index) {
         link.lower = None;
     }
@@ -75,7 +76,7 @@ pub fn link(payload: &[u8]) -> Option<Link> {
 /// The kind, and the link below a vxlan, which says it here and not by IFLA_LINK (drivers/net/vxlan/vxlan_core.c).
 fn describe(link: &mut Link, information: &Attribute<'_>) {
     let find = |kind| information.nested().find(|attribute| attribute.kind == kind);
-    link.kind = find(IFLA_INFO_KIND).map(|kind| kind.text()).unwrap_or_default();
+    link.kind = find(IFLA_INFO_KIND).map(|kind| word(kind.text())).unwrap_or_default();
     if let Some(data) = find(IFLA_INFO_DATA).filter(|_| link.kind == "vxlan") {
         let lower = data.nested().find(|attribute| attribute.kind == IFLA_VXLAN_LINK);
         link.lower = lower.and_then(|index| u32_at(index.value, 0)).filter(|index| *index != 0);
@@ -89,9 +90,15 @@ fn take(link: &mut Link, attribute: &Attribute<'_>) {
         Ok(LinkAttribute::Controller(master)) => link.master = Some(master).filter(|index| *index != 0),
         Ok(LinkAttribute::Carrier(carrier)) => link.carrier = Some(carrier != 0),
         Ok(LinkAttribute::CarrierChanges(changes)) => link.carrier_changes = Some(u64::from(changes)),
-        Ok(LinkAttribute::PhysPortName(name)) => link.port_name = name,
+        Ok(LinkAttribute::PhysPortName(name)) => link.hardware_mut().port_name = name,
         _ => {}
     }
+}
+
+/// Kinds that come by the thousand are words of ours, so that they need no memory each.
+fn word(kind: String) -> Cow<'static, str> {
+    const COMMON: [&str; 8] = ["veth", "tun", "macvtap", "macvlan", "ipvlan", "vlan", "vxlan", "netkit"];
+    COMMON.iter().find(|common| **common == kind).map_or(Cow::Owned(kind), |common| Cow::Borrowed(common))
 }
 
 /// An address and its device from the payload of RTM_NEWADDR; `None` if it cannot serve as an endpoint.

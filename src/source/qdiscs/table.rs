@@ -6,9 +6,9 @@
 use super::parse::{class_text, handle_text, Kind, Queue, ROOT};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
-use crate::sample::frame::Monotonic;
 use crate::sample::link::{Index, Links};
 use crate::sample::metric::Column;
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -199,9 +199,9 @@ pub fn cells(queue: &Queue, first: Option<u64>, second: Option<u64>) -> [Cell; 9
 mod tests {
     use super::{cells, Key, Table, What};
     use crate::sample::cell::Gap;
-    use crate::sample::frame::Monotonic;
     use crate::sample::link::{Link, Links};
     use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
     use crate::source::qdiscs::parse::{Kind, Queue, ROOT};
 
     const COUNT: Metric = Metric::counter("count_total", "Count.", Unit::None);

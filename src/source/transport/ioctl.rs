@@ -27,6 +27,8 @@ const DRIVER_INFO: usize = 196;
 const STRINGS_HEADER: usize = 12;
 /// `sizeof(struct ethtool_stats)`: command, length.
 const STATISTICS_HEADER: usize = 8;
+/// The largest page of the architectures that hosts have (arm64), and so a multiple of all others.
+const PAGE: usize = 64 * 1024;
 /// How often names are asked for again when their number changes between two questions.
 const TRIES: u32 = 3;
 
@@ -145,7 +147,6 @@ struct GuardedMemory {
     start: NonNull<u8>,
     /// Bytes that may be used; the mapping is one page longer.
     length: usize,
-    page: usize,
 }
 
 // SAFETY: the mapping belongs to this value alone and is bound to no thread.
@@ -154,21 +155,20 @@ unsafe impl Send for GuardedMemory {}
 impl GuardedMemory {
     /// At least so many bytes, all zero.
     fn new(size: usize) -> Result<Self> {
-        let page = rustix::param::page_size();
-        let length = size.max(1).next_multiple_of(page);
+        let length = size.max(1).next_multiple_of(PAGE);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new anonymous mapping at an address of the kernel's choice touches nothing that exists.
         let start = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            libc::mmap(std::ptr::null_mut(), length + page, access, flags, -1, 0)
+            libc::mmap(std::ptr::null_mut(), length + PAGE, access, flags, -1, 0)
         };
         if start == libc::MAP_FAILED {
             return Err(Error::last_os_error());
         }
         let start = NonNull::new(start.cast::<u8>()).ok_or(ErrorKind::OutOfMemory)?;
-        let memory = Self { start, length, page };
+        let memory = Self { start, length };
         // SAFETY: the last page lies inside the mapping that was just made, and nothing refers to it.
-        let result = unsafe { libc::mprotect(start.as_ptr().add(length).cast(), page, libc::PROT_NONE) };
+        let result = unsafe { libc::mprotect(start.as_ptr().add(length).cast(), PAGE, libc::PROT_NONE) };
         if result < 0 {
             return Err(Error::last_os_error());
         }
@@ -191,7 +191,7 @@ impl Drop for GuardedMemory {
     fn drop(&mut self) {
         // SAFETY: exactly what `new` mapped; no reference outlives `self`. A failure leaks pages and nothing else.
         unsafe {
-            libc::munmap(self.start.as_ptr().cast(), self.length + self.page);
+            libc::munmap(self.start.as_ptr().cast(), self.length + PAGE);
         }
     }
 }
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn memory_can_be_used_to_its_last_byte_and_not_beyond() {
         let mut memory = GuardedMemory::new(5000).expect("memory");
-        assert_eq!(memory.length % memory.page, 0);
+        assert_eq!(memory.length % super::PAGE, 0);
         assert!(memory.length >= 5000 && memory.bytes().iter().all(|byte| *byte == 0));
         let last = memory.length - 1;
         memory.bytes_mut()[last] = 7;
@@ -218,7 +218,7 @@ mod tests {
         // SAFETY: the range is not read or written by this program: the kernel is asked to, and has to refuse.
         let result = unsafe {
             let into = memory.start.as_ptr().add(memory.length - 8);
-            libc::read(std::os::fd::AsRawFd::as_raw_fd(&zeros), into.cast(), 8 + memory.page)
+            libc::read(std::os::fd::AsRawFd::as_raw_fd(&zeros), into.cast(), 8 + super::PAGE)
         };
         let error = std::io::Error::last_os_error();
         assert!(result <= 8, "{result} bytes went past the end");

@@ -2,8 +2,8 @@
 
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
-use crate::sample::frame::Monotonic;
 use crate::sample::metric::Column;
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Subjects;
 use crate::source::transport::message::Request;
 use proptest::prelude::{any, Strategy};
