@@ -134,6 +134,7 @@ snap() {
     tools "/out/$1/after"
     settings "/out/$1/settings"
     echo "$READINGS" >"/out/$1/readings"
+    [ ! -e /tmp/flow ] || touch "/out/$1/flowing"
     echo "$1" >>/out/order
     say "snapshot $1"
 }

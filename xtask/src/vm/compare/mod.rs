@@ -28,6 +28,8 @@ pub struct Snapshot {
     after: Tools,
     /// The sources that were read anew for it.
     readings: String,
+    /// Traffic was on its way while it was taken.
+    flowing: bool,
 }
 
 /// One value of miglink and the tool's two readings of it. `None` where one of them does not know it.
@@ -66,7 +68,8 @@ impl Snapshot {
         let settings = Rc::new(Settings::load(&dir.join("settings"))?);
         let before = Tools::load(&dir.join("before"), &settings)?;
         let readings = fs::read_to_string(dir.join("readings")).context("the readings of a snapshot")?;
-        Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)?, readings })
+        let after = Tools::load(&dir.join("after"), &settings)?;
+        Ok(Self { name, samples, before, after, readings, flowing: dir.join("flowing").exists() })
     }
 
     /// Everything that miglink or a tool knows. What neither knows is agreement about nothing.
