@@ -99,7 +99,7 @@ mod tests {
         };
         let expected = [
             entry(1, "41ed", 0, "a", "\0"),
-            entry(2, "81ed", 3, "a/b", "\0\0\0123\0"),
+            entry(2, "81ed", 3, "a/b", "\x00\x00\x00123\x00"),
             entry(3, "a1ff", 1, "a/c", "\0\0\0b\0\0\0"),
             entry(3, "0000", 0, "TRAILER!!!", "\0\0\0\0"),
         ];
