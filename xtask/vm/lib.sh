@@ -10,6 +10,7 @@ say() { echo "## $*"; }
 
 # Starts miglink and waits until it has answered one scrape. Arguments are miglink's.
 start_miglink() {
+    local tries
     miglink --web.listen-address=127.0.0.1:10063 "$@" >>/out/miglink.log 2>&1 &
     MIGLINK=$!
     tries=0
@@ -44,7 +45,7 @@ address() {
 
 # Waits until the far end of subnet N answers; drivers need up to some seconds for their carrier.
 reachable() {
-    tries=0
+    local tries=0
     until ping -c 1 -W 1 "10.0.$1.2" >/dev/null 2>&1; do
         tries=$((tries + 1))
         [ $tries -lt 20 ] || { say "10.0.$1.2 does not answer"; ip -br addr; return 1; }
@@ -83,6 +84,7 @@ durations() {
 # One scrape of a frame that was taken after this call, with readings that were all made after it. miglink asks the
 # dearer sources less often, so that none takes more than a thousandth of a core; in an emulated machine all are dear.
 scrape() {
+    local now
     # A reading that is under way now has begun too early.
     sleep 0.3
     now=$(date +%s.%N)
@@ -101,6 +103,7 @@ scrape() {
 
 # says VALUE METRIC LABEL…: whether miglink has this value now; a label is written device="eth0".
 says() {
+    local value lines label
     value=$1 lines=$(wget -q -O - "$METRICS" | grep "^$2{")
     shift 2
     for label in "$@"; do lines=$(printf '%s\n' "$lines" | grep -F "$label"); done
@@ -110,6 +113,7 @@ says() {
 # settles VALUE METRIC LABEL…: waits for it, and says how long that took: attributes are read on the kernel's events,
 # and at the latest every minute. A time-out is no failure here: the snapshot that follows shows it.
 settles() {
+    local begin end
     begin=$(cut -d ' ' -f 1 /proc/uptime)
     for _ in $(seq 130); do if says "$@"; then break; fi; sleep 0.5; done
     end=$(cut -d ' ' -f 1 /proc/uptime)
@@ -130,6 +134,7 @@ snap() {
     tools "/out/$1/after"
     settings "/out/$1/settings"
     echo "$READINGS" >"/out/$1/readings"
+    [ ! -e /tmp/flow ] || touch "/out/$1/flowing"
     echo "$1" >>/out/order
     say "snapshot $1"
 }
@@ -151,6 +156,7 @@ expect() { echo "$1 $2" >>/out/expect; }
 
 # What the kernel's tools say of what moves, into directory $1.
 tools() {
+    local device path driver function numbers number
     mkdir -p "$1"
     ip -s -s -d -j link >"$1/link.json"
     tc -s -d -j qdisc show >"$1/qdisc.json"
@@ -181,6 +187,7 @@ tools() {
 
 # What they say of settings, which only change when the scene changes them. ethtool's * is a dump of all devices.
 settings() {
+    local device path
     mkdir -p "$1"
     ethtool '*' >"$1/modes" 2>/dev/null || true
     ethtool -g '*' >"$1/rings" 2>/dev/null || true

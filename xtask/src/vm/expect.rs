@@ -10,15 +10,17 @@
 
 use anyhow::{bail, Context, Result};
 
-use super::compare::Snapshot;
-use super::exposition::Selector;
+use super::exposition::{Sample, Selector};
 use super::report::Row;
+
+/// What miglink said in the snapshot of this name.
+pub type Snapshots<'a> = &'a dyn Fn(&str) -> Option<&'a [Sample]>;
 
 /// The row of one line.
 ///
 /// # Errors
 /// When the line cannot be read, or names a snapshot that the scene did not take.
-pub fn judge(line: &str, snapshots: &[Snapshot]) -> Result<Row> {
+pub fn judge(line: &str, snapshots: Snapshots<'_>) -> Result<Row> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let row = match words[..] {
         [at, "present", selector] => presence(snapshots, at, selector, true),
@@ -35,7 +37,7 @@ pub fn judge(line: &str, snapshots: &[Snapshot]) -> Result<Row> {
     row.with_context(|| format!("expectation: {line}"))
 }
 
-fn presence(snapshots: &[Snapshot], at: &str, selector: &str, wanted: bool) -> Result<Row> {
+fn presence(snapshots: Snapshots<'_>, at: &str, selector: &str, wanted: bool) -> Result<Row> {
     let found = value(snapshots, at, selector)?.is_some();
     let word = |there| if there { "present" } else { "absent" };
     Ok(row(at, selector, word(found).to_owned(), word(wanted).to_owned(), found == wanted))
@@ -55,10 +57,9 @@ fn relation(at: &str, selector: &str, value: Option<f64>, operator: &str, number
     Ok(row(at, selector, miglink, format!("{operator} {number}"), ok))
 }
 
-fn value(snapshots: &[Snapshot], at: &str, selector: &str) -> Result<Option<f64>> {
-    let snapshot = snapshots.iter().find(|snapshot| snapshot.name == at);
-    let snapshot = snapshot.with_context(|| format!("no snapshot {at}"))?;
-    Ok(Selector::parse(selector)?.sum(&snapshot.samples))
+fn value(snapshots: Snapshots<'_>, at: &str, selector: &str) -> Result<Option<f64>> {
+    let samples = snapshots(at).with_context(|| format!("no snapshot {at}"))?;
+    Ok(Selector::parse(selector)?.sum(samples))
 }
 
 fn row(at: &str, selector: &str, miglink: String, tool: String, ok: bool) -> Row {
@@ -70,5 +71,38 @@ fn row(at: &str, selector: &str, miglink: String, tool: String, ok: bool) -> Row
         tool,
         ok,
         ..Row::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exposition::parse;
+    use super::judge;
+
+    #[test]
+    fn every_form_holds_and_fails() {
+        let start = parse("a_total{device=\"x\"} 5\na_total{device=\"y\"} 1\n").unwrap();
+        let end = parse("a_total{device=\"x\"} 7\n").unwrap();
+        let snapshots = |name: &str| match name {
+            "start" => Some(start.as_slice()),
+            "end" => Some(end.as_slice()),
+            _ => None,
+        };
+        for (line, ok) in [
+            ("start present a_total{device=\"y\"}", true),
+            ("end present a_total{device=\"y\"}", false),
+            ("end absent a_total{device=\"y\"}", true),
+            ("end absent a_total", false),
+            ("start a_total == 6", true),
+            ("start a_total{device=\"x\"} <= 4", false),
+            ("end a_total{device=\"x\"} since start == 2", true),
+            ("end a_total{device=\"x\"} since start >= 3", false),
+            ("end a_total{device=\"y\"} since start >= 0", false),
+        ] {
+            assert_eq!(judge(line, &snapshots).unwrap().ok, ok, "{line}");
+        }
+        for line in ["gone present a_total", "end a_total", "end a_total > 1", "end a_total == x"] {
+            assert!(judge(line, &snapshots).is_err(), "{line}");
+        }
     }
 }

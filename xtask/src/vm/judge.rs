@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::compare::{Pair, Snapshot, Value};
 use super::expect;
+use super::exposition::Sample;
 use super::report::Row;
 
 /// Counters that a driver keeps itself, and may set to 0 while the device stays.
@@ -36,7 +37,7 @@ pub fn judge(scene: &str, out: &Path) -> Result<Vec<Row>> {
         rows.extend(pairs.iter().map(|pair| found.row(at, pair)));
     }
     for line in fs::read_to_string(out.join("expect")).unwrap_or_default().lines() {
-        rows.push(expect::judge(line, &found.snapshots)?);
+        rows.push(expect::judge(line, &|name| found.samples(name))?);
     }
     for row in &mut rows {
         scene.clone_into(&mut row.scene);
@@ -71,6 +72,12 @@ fn resets(out: &Path, snapshots: &[Snapshot]) -> Result<Vec<(usize, String)>> {
 }
 
 impl Scene {
+    /// What miglink said in a snapshot.
+    fn samples(&self, name: &str) -> Option<&[Sample]> {
+        let snapshot = self.snapshots.iter().find(|snapshot| snapshot.name == name)?;
+        Some(&snapshot.samples)
+    }
+
     /// A counter that began anew goes on in miglink: at first it is only known not to have gone back, then it grows
     /// as the tool's.
     fn row(&self, at: usize, pair: &Pair) -> Row {

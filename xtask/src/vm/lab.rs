@@ -64,6 +64,7 @@ impl Lab {
             initramfs: &initramfs,
             nics: &self.nics,
             console: &dir.join("console.log"),
+            messages: &dir.join("qemu.log"),
             results: &work.path().join("results.tar"),
             monitor: &work.path().join("monitor"),
             timeout: self.timeout,
@@ -74,7 +75,8 @@ impl Lab {
         // What came out of a machine that was stopped is still worth a look.
         let unpacked = Command::new("tar").arg("-xf").arg(boot.results).arg("-C").arg(&out).status();
         started?;
-        ensure!(unpacked.context("starting tar")?.success(), "no results; see its console.log with --keep");
+        let messages = fs::read_to_string(boot.messages).unwrap_or_default();
+        ensure!(unpacked.context("starting tar")?.success(), "no results; QEMU says: {}", messages.trim());
         Ok(())
     }
 }

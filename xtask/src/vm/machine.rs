@@ -44,6 +44,8 @@ pub struct Boot<'a> {
     pub nics: &'a [Nic],
     /// Where the console's lines go, with their times.
     pub console: &'a Path,
+    /// Where QEMU's own messages go.
+    pub messages: &'a Path,
     /// Where the tar archive of the guest's results goes.
     pub results: &'a Path,
     /// Where QEMU's monitor listens.
@@ -90,7 +92,7 @@ fn nic(name: &str, model: &str, properties: &str, hub: usize, end: usize) -> Nic
 pub fn run(boot: &Boot, progress: &mut dyn FnMut(&str, Duration)) -> Result<()> {
     #[allow(clippy::disallowed_methods)] // a deadline for a child process
     let start = Instant::now();
-    let mut machine = Machine(command(boot).spawn().context("starting qemu")?);
+    let mut machine = Machine(command(boot)?.spawn().context("starting qemu")?);
     let lines = read_lines(machine.0.stdout.take().context("qemu's console")?);
     let mut log = File::create(boot.console).context("creating the console's log")?;
     loop {
@@ -125,8 +127,11 @@ impl Drop for Machine {
     }
 }
 
-fn command(boot: &Boot) -> Command {
-    let mut command = Command::new(QEMU);
+fn command(boot: &Boot) -> Result<Command> {
+    let messages = File::create(boot.messages).context("creating the file of QEMU's messages")?;
+    // QEMU goes with us even when we are killed.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", QEMU]);
     command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768"]);
     command.args(["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]);
     command.arg("-monitor").arg(format!("unix:{},server=on,wait=off", boot.monitor.display()));
@@ -135,8 +140,8 @@ fn command(boot: &Boot) -> Command {
     command.args(["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=results"]);
     command.arg("-chardev").arg(format!("file,id=results,path={}", boot.results.display()));
     command.args(boot.nics.iter().flat_map(|nic| &nic.arguments));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    command
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(messages);
+    Ok(command)
 }
 
 /// The console's lines; the channel closes with the machine.

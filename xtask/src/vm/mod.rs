@@ -23,11 +23,14 @@ mod tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use self::lab::Lab;
+use self::scene::Scene;
 
 /// Arguments of the task.
 #[derive(clap::Args)]
@@ -49,6 +52,9 @@ pub struct Args {
     /// Lists the scenes.
     #[arg(long)]
     list: bool,
+    /// Machines that run at once; each keeps two cores busy. Half of the cores without it.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Seconds after which a scene's machine is stopped.
     #[arg(long, default_value_t = 300)]
     timeout: u64,
@@ -71,12 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let dir = args.replay.as_deref().or(args.keep.as_deref()).unwrap_or(work.path());
     if args.replay.is_none() {
         let lab = Lab::prepare(args.binary.clone(), &scripts, Duration::from_secs(args.timeout))?;
-        for scene in &scenes {
-            // A scene that cannot be run fails; it does not keep the others from running.
-            if let Err(error) = lab.run(scene, &dir.join(&scene.name)) {
-                eprintln!("{}: {error:#}", scene.name);
-            }
-        }
+        boot_all(&lab, &scenes, dir, args.jobs.unwrap_or_else(jobs));
     }
     let mut rows = Vec::new();
     for scene in &scenes {
@@ -88,4 +89,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     print!("{}", if args.rows { report::all(&rows) } else { report::summary(&rows) });
     Ok(if rows.iter().all(|row| row.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Boots every scene. One that cannot be run fails when it is judged; it does not keep the others from running.
+fn boot_all(lab: &Lab, scenes: &[Scene], dir: &Path, jobs: usize) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(scene) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = lab.run(scene, &dir.join(&scene.name)) {
+                eprintln!("{}: {error:#}", scene.name);
+            }
+        }
+    };
+    thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+}
+
+fn jobs() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get() / 2)
 }

@@ -77,6 +77,7 @@ appears eth0
 ip link set eth0 name e1000e
 ip addr add 10.0.31.1/24 dev e1000e
 ip link set e1000e up
+settles 125000000 miglink_link_speed_bytes_per_second 'device="e1000e"'
 snap bound
 expect bound 'miglink_link_info{device="e1000e",driver="e1000e"} == 1'
 expect bound 'present miglink_link_ring_entries{device="e1000e",ring="rx"}'

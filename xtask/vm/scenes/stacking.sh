@@ -95,6 +95,7 @@ echo 1 >/sys/bus/pci/rescan
 appears eth0
 ip link set eth0 name e1000e
 ip link set e1000e master backup
+settles 125000000 miglink_link_speed_bytes_per_second 'device="e1000e"'
 snap replugged
 expect replugged 'miglink_link_info{device="e1000e",kind="physical",driver="e1000e",master="backup"} == 1'
 expect replugged 'present miglink_link_ring_entries{device="e1000e",ring="rx"}'

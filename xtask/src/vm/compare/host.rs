@@ -13,7 +13,6 @@ const SOFTNET: &[(&str, usize)] = &[
     ("miglink_softnet_squeezed_total", 2),
     ("miglink_softnet_received_rps_total", 9),
     ("miglink_softnet_flow_limit_total", 10),
-    ("miglink_softnet_backlog_packets", 11),
 ];
 
 /// Where `/proc/net/softnet_stat` has the number of the CPU: a row may be missing for an offline one.

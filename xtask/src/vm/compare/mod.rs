@@ -28,6 +28,8 @@ pub struct Snapshot {
     after: Tools,
     /// The sources that were read anew for it.
     readings: String,
+    /// Traffic was on its way while it was taken.
+    flowing: bool,
 }
 
 /// One value of miglink and the tool's two readings of it. `None` where one of them does not know it.
@@ -66,7 +68,8 @@ impl Snapshot {
         let settings = Rc::new(Settings::load(&dir.join("settings"))?);
         let before = Tools::load(&dir.join("before"), &settings)?;
         let readings = fs::read_to_string(dir.join("readings")).context("the readings of a snapshot")?;
-        Ok(Self { name, samples, before, after: Tools::load(&dir.join("after"), &settings)?, readings })
+        let after = Tools::load(&dir.join("after"), &settings)?;
+        Ok(Self { name, samples, before, after, readings, flowing: dir.join("flowing").exists() })
     }
 
     /// Everything that miglink or a tool knows. What neither knows is agreement about nothing.
@@ -153,5 +156,33 @@ impl Pair {
     /// Whether both are of the same thing, in different snapshots.
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.metric, &self.subject, self.tool) == (&other.metric, &other.subject, other.tool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pair, Value};
+
+    fn agrees(miglink: Option<f64>, before: Option<f64>, after: Option<f64>, low: f64, high: f64) -> bool {
+        let [miglink, before, after] = [miglink, before, after].map(|number| number.map(Value::Number));
+        let pair = Pair { metric: String::new(), subject: String::new(), tool: "ip", miglink, before, after };
+        pair.agrees(low, high)
+    }
+
+    #[test]
+    fn a_number_lies_between_two_readings_or_is_wrong() {
+        assert!(agrees(Some(5.0), Some(5.0), Some(5.0), 0.0, 0.0));
+        assert!(!agrees(Some(5.0), Some(6.0), Some(6.0), 0.0, 0.0));
+        assert!(agrees(Some(5.0), Some(4.0), Some(9.0), 0.0, 0.0));
+        assert!(agrees(Some(5.0), Some(9.0), Some(4.0), 0.0, 0.0), "a gauge that falls");
+        assert!(!agrees(Some(10.0), Some(4.0), Some(9.0), 0.0, 0.0));
+        assert!(agrees(Some(10.0), Some(4.0), Some(9.0), 6.0, 6.0), "a counter that began anew");
+        assert!(agrees(Some(0.1 + 0.2), Some(0.3), Some(0.3), 0.0, 0.0));
+    }
+
+    #[test]
+    fn what_only_one_of_them_knows_is_wrong() {
+        assert!(!agrees(None, Some(0.0), Some(0.0), 0.0, 0.0));
+        assert!(!agrees(Some(0.0), None, None, 0.0, 0.0));
     }
 }

@@ -37,6 +37,8 @@ type Number = fn(&Class) -> Option<f64>;
 pub fn pairs(snapshot: &Snapshot, device: &str) -> Vec<Pair> {
     let mut pairs = qdiscs(snapshot, device);
     pairs.extend(classes(snapshot, device));
+    // What waits comes and goes between the readings while traffic flows.
+    pairs.retain(|pair| !(snapshot.flowing && pair.metric.contains("_backlog_")));
     pairs
 }
 
