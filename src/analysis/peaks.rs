@@ -132,6 +132,12 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
             let highest = &mut self.parts[counter][place];
             let latest = &mut self.latest[counter];
             for (row, (old, new)) in before.column(column).iter().zip(now.column(column)).enumerate() {
+                // Most links of a host with thousands are idle.
+                if old == new && Cell::from_bits(*new).is_value() && now.breaks.is_empty() {
+                    latest[row] = 0.0;
+                    highest[row] = highest[row].max(0.0);
+                    continue;
+                }
                 let continuous = now.is_continuous(column, row);
                 let grown = interval::increase(Cell::from_bits(*old), Cell::from_bits(*new), continuous);
                 latest[row] = grown.map_or(NONE, |bytes| (bytes as f64 / seconds) as f32);
