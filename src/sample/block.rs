@@ -97,9 +97,4 @@ impl Block {
     pub fn is_continuous(&self, column: usize, row: usize) -> bool {
         self.breaks.is_empty() || !self.breaks.contains(&Break { column: column as u32, row: row as u32 })
     }
-
-    /// The column of a metric that stands alone in its block, or the first of several.
-    pub fn column_of(&self, metric: &'static super::metric::Metric) -> Option<usize> {
-        self.columns.iter().position(|c| std::ptr::eq(c.metric, metric) || *c.metric == *metric)
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::block::Block;
 use super::link::Links;
-use super::metric::Metric;
 use super::monotonic::Monotonic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,11 +50,4 @@ pub struct Frame {
     pub rates: Option<Arc<Block>>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
-}
-
-impl Frame {
-    /// The first block that has a metric, and the metric's first column in it.
-    pub fn find(&self, metric: &'static Metric) -> Option<(&Block, usize)> {
-        self.blocks.iter().find_map(|block| Some((block.as_ref(), block.column_of(metric)?)))
-    }
 }

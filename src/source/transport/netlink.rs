@@ -38,11 +38,6 @@ pub enum NetlinkError {
 }
 
 impl NetlinkError {
-    /// Whether the kernel, or the driver behind it, does not have what was asked.
-    pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::Kernel(libc::EOPNOTSUPP | libc::ENOENT | libc::EINVAL))
-    }
-
     /// Whether the device that was asked about has gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Kernel(libc::ENODEV))
