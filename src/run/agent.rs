@@ -7,6 +7,7 @@
 use super::clock::Clock;
 use super::config::Settings;
 use super::lane::{Done, Finished, Job, Lane, Message};
+use super::news::News;
 use super::state::State;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
@@ -51,7 +52,18 @@ impl Agent {
         ];
         let state = State::new(sources, settings.selection, interval);
         let (roots, tick, next_fast) = (Arc::new(roots), Tick::default(), Monotonic::default());
-        let mut ticker = Ticker { state, lanes, finished, clock, roots, interval, publish, tick, next_fast };
+        let mut ticker = Ticker {
+            state,
+            lanes,
+            finished,
+            clock,
+            roots,
+            interval,
+            publish,
+            tick,
+            next_fast,
+            news: News::default(),
+        };
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }
@@ -101,6 +113,7 @@ struct Ticker {
     publish: watch::Sender<Arc<Frame>>,
     tick: Tick,
     next_fast: Monotonic,
+    news: News,
 }
 
 impl Ticker {
@@ -225,7 +238,7 @@ impl Ticker {
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, took, generation, succeeded);
         if slot.report.outcome != before {
-            say(slot.info, &slot.report.outcome);
+            say(slot.info, &slot.report.outcome, &mut self.news, sent);
         }
     }
 
@@ -267,18 +280,24 @@ fn say_what_is_shown(frame: &Frame) {
     tracing::info!("showing {} of {known} links: {}{more}", shown.len(), names.join(", "));
 }
 
-/// Says once in the log how a source does, when that changes.
-fn say(info: &SourceInfo, outcome: &Outcome) {
+/// Says in the log how a source does, when that changes and was not said lately.
+fn say(info: &SourceInfo, outcome: &Outcome, news: &mut News, now: Monotonic) {
     let source = info.name;
+    let mut is_new = |text: &str| news.is_new(&format!("{source}: {text}"), now);
     match outcome {
-        Outcome::Pending | Outcome::Stuck(_) => {}
         Outcome::Read => tracing::debug!(source, "reads"),
-        Outcome::Absent(reason) => tracing::info!(source, "has nothing to read here: {reason}"),
-        Outcome::Failed(reason) => tracing::warn!(source, "failed, its values are missing: {reason}"),
+        Outcome::Absent(reason) if is_new(reason) => {
+            tracing::info!(source, "has nothing to read here: {reason}");
+        }
+        Outcome::Failed(reason) if is_new(reason) => {
+            tracing::warn!(source, "failed, its values are missing: {reason}");
+        }
         Outcome::Partly(problems) => {
-            for problem in problems.iter().take(SAID) {
+            for problem in problems.iter().filter(|problem| is_new(problem)).take(SAID) {
                 tracing::warn!(source, "{problem}");
             }
         }
+        // Stuck is said where it is noticed; the others were said lately.
+        Outcome::Pending | Outcome::Stuck(_) | Outcome::Absent(_) | Outcome::Failed(_) => {}
     }
 }

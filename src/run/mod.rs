@@ -7,6 +7,7 @@ pub mod config;
 pub mod http;
 pub mod lane;
 pub mod logging;
+pub mod news;
 pub mod process;
 pub mod schedule;
 pub mod serve;
