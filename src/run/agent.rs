@@ -7,7 +7,7 @@
 use super::clock::Clock;
 use super::config::Settings;
 use super::lane::{Done, Finished, Job, Lane, Message};
-use super::news::News;
+use super::news::{self, News};
 use super::state::State;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
@@ -22,8 +22,6 @@ use tokio::sync::watch;
 const GRACE: Duration = Duration::from_millis(250);
 /// Time between two readings of the wires.
 const FAST: Duration = Duration::from_millis(100);
-/// How many of a source's problems go to the log at once.
-const SAID: usize = 5;
 
 /// A running agent.
 #[derive(Debug)]
@@ -165,7 +163,7 @@ impl Ticker {
             self.notice_stuck(now);
             let frame = self.state.frame(now, self.clock.wall_ns());
             if first {
-                say_what_is_shown(&frame);
+                news::tell_what_is_shown(&frame);
             }
             self.publish.send_replace(Arc::new(frame));
         }
@@ -238,7 +236,7 @@ impl Ticker {
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, took, generation, succeeded);
         if slot.report.outcome != before {
-            say(slot.info, &slot.report.outcome, &mut self.news, sent);
+            self.news.tell(slot.info.name, &slot.report.outcome, sent);
         }
     }
 
@@ -270,34 +268,4 @@ impl Ticker {
 /// The place of a source's lane.
 fn lane_of(info: &SourceInfo) -> usize {
     usize::from(info.lane == LaneName::Attributes)
-}
-
-/// Says once in the log what a user will see.
-fn say_what_is_shown(frame: &Frame) {
-    let (shown, known) = (frame.links.exported(), frame.links.all().len());
-    let names: Vec<_> = shown.iter().take(SAID).map(|link| link.name.as_str()).collect();
-    let more = if shown.len() > SAID { " and more" } else { "" };
-    tracing::info!("showing {} of {known} links: {}{more}", shown.len(), names.join(", "));
-}
-
-/// Says in the log how a source does, when that changes and was not said lately.
-fn say(info: &SourceInfo, outcome: &Outcome, news: &mut News, now: Monotonic) {
-    let source = info.name;
-    let mut is_new = |text: &str| news.is_new(&format!("{source}: {text}"), now);
-    match outcome {
-        Outcome::Read => tracing::debug!(source, "reads"),
-        Outcome::Absent(reason) if is_new(reason) => {
-            tracing::info!(source, "has nothing to read here: {reason}");
-        }
-        Outcome::Failed(reason) if is_new(reason) => {
-            tracing::warn!(source, "failed, its values are missing: {reason}");
-        }
-        Outcome::Partly(problems) => {
-            for problem in problems.iter().filter(|problem| is_new(problem)).take(SAID) {
-                tracing::warn!(source, "{problem}");
-            }
-        }
-        // Stuck is said where it is noticed; the others were said lately.
-        Outcome::Pending | Outcome::Stuck(_) | Outcome::Absent(_) | Outcome::Failed(_) => {}
-    }
 }

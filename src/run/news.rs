@@ -1,5 +1,7 @@
-//! What was said lately, so that the log does not repeat itself while a host's links come and go.
+//! What goes to the log of how the sources do, and what was said lately, so that it does not repeat itself while a
+//! host's links come and go.
 
+use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use std::time::Duration;
 const AGAIN: Duration = Duration::from_secs(600);
 /// Sentences name links, and those can be without number.
 const MOST: usize = 256;
+/// How many of a source's problems go to the log at once.
+const SAID: usize = 5;
 
 /// What was said, and when.
 #[derive(Debug, Default)]
@@ -30,6 +34,35 @@ impl News {
         self.said.insert(sentence.to_owned(), now);
         true
     }
+
+    /// Says in the log how a source does, if that was not said lately. Call it when it has changed.
+    pub fn tell(&mut self, source: &'static str, outcome: &Outcome, now: Monotonic) {
+        let mut is_new = |text: &str| self.is_new(&format!("{source}: {text}"), now);
+        match outcome {
+            Outcome::Read => tracing::debug!(source, "reads"),
+            Outcome::Absent(reason) if is_new(reason) => {
+                tracing::info!(source, "has nothing to read here: {reason}");
+            }
+            Outcome::Failed(reason) if is_new(reason) => {
+                tracing::warn!(source, "failed, its values are missing: {reason}");
+            }
+            Outcome::Partly(problems) => {
+                for problem in problems.iter().filter(|problem| is_new(problem)).take(SAID) {
+                    tracing::warn!(source, "{problem}");
+                }
+            }
+            // Stuck is said where it is noticed; the others were said lately.
+            Outcome::Pending | Outcome::Stuck(_) | Outcome::Absent(_) | Outcome::Failed(_) => {}
+        }
+    }
+}
+
+/// Says once in the log what a user will see.
+pub fn tell_what_is_shown(frame: &Frame) {
+    let (shown, known) = (frame.links.exported(), frame.links.all().len());
+    let names: Vec<_> = shown.iter().take(SAID).map(|link| link.name.as_str()).collect();
+    let more = if shown.len() > SAID { " and more" } else { "" };
+    tracing::info!("showing {} of {known} links: {}{more}", shown.len(), names.join(", "));
 }
 
 #[cfg(test)]
