@@ -66,7 +66,7 @@ pub fn summary(rows: &[Row]) -> String {
 
 /// Names of metrics, without labels.
 fn only_zero(rows: &[Row]) -> Vec<&str> {
-    let is_zero = |row: &&Row| row.tool.split(' ').next() == Some("0");
+    let is_zero = |row: &&Row| row.name().starts_with("miglink_") && row.tool.split(' ').next() == Some("0");
     let moved: BTreeSet<&str> = rows.iter().filter(|row| !is_zero(row)).map(Row::name).collect();
     let zero: BTreeSet<&str> = rows.iter().filter(is_zero).map(Row::name).collect();
     zero.difference(&moved).copied().collect()

@@ -40,7 +40,8 @@ for counter in retransmitted_segments out_of_order_segments; do
 done
 
 say "a backlog stands"
-tc qdisc replace dev e1000e root handle 1: tbf rate 8kbit burst 2kb limit 60kb
+# So slow that nothing leaves while it is looked at.
+tc qdisc replace dev e1000e root handle 1: tbf rate 80bit burst 2kb limit 60kb
 ping -c 30 -i 0.02 -s 1200 -W 1 10.0.1.2 >/dev/null || true
 snap backlog
 expect backlog 'miglink_qdisc_backlog_bytes{device="e1000e",kind="tbf"} >= 1000'
