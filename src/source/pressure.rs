@@ -14,7 +14,8 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "pressure",
     help: "Time that tasks waited for CPU, memory, disk and interrupts, from /proc/pressure.",
     privilege: "",
-    pace: Pace::Tick,
+    // Formatting these files costs the kernel more than a dump of a hundred links, and nobody needs them each second.
+    pace: Pace::Change(Duration::from_secs(5)),
     lane: Lane::Counters,
     deadline: Duration::from_secs(1),
     tables: &[&COLUMNS],

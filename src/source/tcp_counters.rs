@@ -20,7 +20,8 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "tcp_counters",
     help: "TCP and IP counters of the namespace, from /proc/net/netstat and /proc/net/snmp.",
     privilege: "",
-    pace: Pace::Tick,
+    // Formatting these files costs the kernel more than a dump of a hundred links, and nobody needs them each second.
+    pace: Pace::Change(Duration::from_secs(5)),
     lane: Lane::Counters,
     deadline: Duration::from_secs(1),
     tables: &[COLUMNS],
