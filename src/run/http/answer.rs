@@ -47,7 +47,8 @@ impl Answer {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(idle).max(Duration::from_millis(50))).await;
+            // What is under way may change while it sleeps, and with it the limit: it looks again after the shorter one.
+            tokio::time::sleep(left.min(idle).min(answer)).await;
         }
     }
 }
