@@ -20,8 +20,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "tcp_counters",
     help: "TCP and IP counters of the namespace, from /proc/net/netstat and /proc/net/snmp.",
     privilege: "",
-    // Formatting these files costs the kernel more than a dump of a hundred links, and nobody needs them each second.
-    pace: Pace::Change(Duration::from_secs(5)),
+    pace: Pace::Tick,
     lane: Lane::Counters,
     deadline: Duration::from_secs(1),
     tables: &[COLUMNS],
