@@ -90,7 +90,15 @@ fn perform(step: &Step) -> Result<End> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("RUSTDOCFLAGS", "-D warnings").stdin(Stdio::null());
     if step.name != "tests" {
-        return Ok(if command.status()?.success() { End::Passed } else { End::Failed });
+        // An emulated machine is late when this one is busy, and then reads a value after it has moved on. What is
+        // wrong is wrong twice.
+        let tries = if step.root { 2 } else { 1 };
+        for _ in 0..tries {
+            if command.status()?.success() {
+                return Ok(End::Passed);
+            }
+        }
+        return Ok(End::Failed);
     }
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().context("the tests' output")?;
