@@ -1,9 +1,8 @@
 //! Channels (queue pairs), now and at most, by ETHTOOL_MSG_CHANNELS_GET: equal to `ethtool -l`.
 
 use super::contract::{Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
-use super::transport::ethtool::answer::number;
+use super::transport::ethtool::answer::numbers;
 use super::transport::ethtool::{Command, Ethtool};
-use super::transport::genetlink::contents;
 use crate::sample::block::Block;
 use crate::sample::metric::{Column, Metric, Unit};
 use std::time::Duration;
@@ -57,11 +56,7 @@ impl Source for Channels {
 
 /// Fills a row from the payload of ETHTOOL_MSG_CHANNELS_GET_REPLY.
 fn parse(payload: &[u8], row: usize, block: &mut Block) {
-    for attribute in contents(payload) {
-        if let Some(column) = ATTRIBUTES.iter().position(|kind| *kind == attribute.kind) {
-            block.set(column, row, number(&attribute));
-        }
-    }
+    numbers(payload, &ATTRIBUTES, row, block);
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@
 
 use super::contract::{Context, Fact, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
 use super::driver_table::{plan, Plan};
+use super::link_counters;
 use super::transport::ethtool::Problems;
 use super::transport::ioctl::EthtoolIoctl;
-use super::transport::message::{attributes, u64_at, Request};
+use super::transport::message::u64_at;
 use super::transport::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
@@ -43,12 +44,8 @@ pub static RING_OVERFLOWS: Metric = Metric::counter(
 
 static COLUMNS: [Column; 1] = [Column::of(&RING_OVERFLOWS)];
 
-const RTM_GETSTATS: u16 = 94;
-const IFLA_STATS_LINK_64: u16 = 1;
 /// Where `rx_missed_errors` stands in `struct rtnl_link_stats64` (include/uapi/linux/if_link.h).
 const RX_MISSED_ERRORS: usize = 15 * 8;
-/// `sizeof(struct if_stats_msg)`.
-const STATS_HEADER: usize = 12;
 const WRAP: u64 = 1 << 32;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
@@ -188,18 +185,14 @@ impl Unwrapped {
 }
 
 fn missed_errors(session: &mut Session, index: Index) -> Result<Option<u64>, NetlinkError> {
-    let mut header = [0; STATS_HEADER];
-    header[4..8].copy_from_slice(&index.to_ne_bytes());
-    header[8..12].copy_from_slice(&(1u32 << (IFLA_STATS_LINK_64 - 1)).to_ne_bytes());
     let mut missed = None;
-    session.ask(&mut Request::new(RTM_GETSTATS, 0, &header), |message| missed = parse(message.payload))?;
+    session.ask(&mut link_counters::request_for(index), |message| missed = parse(message.payload))?;
     Ok(missed)
 }
 
 /// `rx_missed_errors` from the payload of RTM_NEWSTATS.
 fn parse(payload: &[u8]) -> Option<u64> {
-    let statistics = attributes(payload, STATS_HEADER).find(|a| a.kind == IFLA_STATS_LINK_64)?;
-    u64_at(statistics.value, RX_MISSED_ERRORS)
+    u64_at(link_counters::statistics(payload)?, RX_MISSED_ERRORS)
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ pub fn parse(payload: &[u8], row: usize, block: &mut Block) {
 
 /// `struct rtnl_link_stats64` in the payload. It is the only attribute that was asked for, so it is the first; the
 /// walk is for a kernel that does otherwise.
-fn statistics(payload: &[u8]) -> Option<&[u8]> {
+pub fn statistics(payload: &[u8]) -> Option<&[u8]> {
     let first = payload.get(HEADER.len()..)?;
     let [low, high, kind @ ..] = *first.first_chunk::<4>()?;
     if u16::from_ne_bytes(kind) == IFLA_STATS_LINK_64 {

@@ -4,9 +4,8 @@
 //! there is something to mend.
 
 use super::contract::{Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
-use super::transport::ethtool::answer::number;
+use super::transport::ethtool::answer::numbers;
 use super::transport::ethtool::{Command, Ethtool};
-use super::transport::genetlink::contents;
 use crate::sample::block::Block;
 use crate::sample::metric::{Column, Metric, Unit};
 use std::time::Duration;
@@ -64,11 +63,7 @@ impl Source for Rings {
 
 /// Fills a row from the payload of ETHTOOL_MSG_RINGS_GET_REPLY.
 fn parse(payload: &[u8], row: usize, block: &mut Block) {
-    for attribute in contents(payload) {
-        if let Some(column) = ATTRIBUTES.iter().position(|kind| *kind == attribute.kind) {
-            block.set(column, row, number(&attribute));
-        }
-    }
+    numbers(payload, &ATTRIBUTES, row, block);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What answers of the family `ethtool` have in common: bit sets, string sets, numbers as cells. Pure.
 
+use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
 use crate::source::transport::genetlink::contents;
 use crate::source::transport::message::{u32_at, Attribute};
@@ -59,6 +60,15 @@ pub fn flag(attribute: &Attribute<'_>) -> Cell {
 /// The number that an attribute holds, as a cell.
 pub fn number(attribute: &Attribute<'_>) -> Cell {
     Cell::integer_or(attribute.unsigned(), Gap::NotRead)
+}
+
+/// Fills a row with numbers: the attribute `kinds[column]` goes to that column, and what did not come stays.
+pub fn numbers(payload: &[u8], kinds: &[u16], row: usize, block: &mut Block) {
+    for attribute in contents(payload) {
+        if let Some(column) = kinds.iter().position(|kind| *kind == attribute.kind) {
+            block.set(column, row, number(&attribute));
+        }
+    }
 }
 
 /// The names from the payload of ETHTOOL_MSG_STRSET_GET_REPLY, in the order of their indices.
