@@ -7,7 +7,6 @@
 #![allow(clippy::expect_used, reason = "a bench that cannot read has nothing to say")]
 
 use miglink::sample::link::{Hardware, Link, Links};
-use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Roots, SourceError};
 use miglink::source::SOURCES;
 use std::fmt::Write as _;
@@ -84,7 +83,7 @@ fn report(name: &str, context: &Context) {
 }
 
 fn host_context() -> Context {
-    let mut context = Context { now: Monotonic::default(), links: Arc::default(), roots: Arc::default() };
+    let mut context = Context::default();
     let mut links = (SOURCES[0].open)(&context.roots).expect("links");
     let found = links.read(&context).expect("links").links.unwrap_or_default();
     let exported = |link| Link { exported: true, ..link };
@@ -142,5 +141,5 @@ fn large_context(root: &Path, with_sysfs: bool) -> Context {
         ..Link::default()
     };
     let links = Arc::new(Links::new(1, vec![link], None));
-    Context { now: Monotonic::default(), links, roots: Arc::new(Roots { proc, sys }) }
+    Context { links, roots: Arc::new(Roots { proc, sys }), ..Context::default() }
 }

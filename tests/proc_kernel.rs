@@ -10,7 +10,6 @@
 use miglink::sample::cell::Cell;
 use miglink::sample::link::{Link, Links};
 use miglink::sample::metric::Form;
-use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Reading, Roots, Source, SourceError};
 use miglink::source::SOURCES;
 use std::path::Path;
@@ -24,7 +23,7 @@ fn open(name: &str) -> Result<Box<dyn Source>, SourceError> {
 /// Reads a source over this host's links, all taken as exported; `None` if this host does not have it.
 fn read(name: &str) -> Option<Reading> {
     let roots = Arc::new(Roots::default());
-    let mut context = Context { now: Monotonic::default(), links: Arc::default(), roots };
+    let mut context = Context { roots, ..Context::default() };
     let found =
         open("links").expect("links").read(&context).expect("links").links.expect("the first reading");
     let exported = |link| Link { exported: true, ..link };
@@ -196,7 +195,7 @@ fn interrupts_of(link: &Link) -> Vec<u64> {
 
 #[test]
 fn interrupts_equal_the_table() {
-    let context = Context { now: Monotonic::default(), links: Arc::default(), roots: Arc::default() };
+    let context = Context::default();
     let links =
         open("links").expect("links").read(&context).expect("links").links.expect("the first reading");
     let links: Vec<Link> = links.into_iter().filter(|link| !link.hardware().pci.is_empty()).collect();

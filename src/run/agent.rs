@@ -11,7 +11,7 @@ use super::news::{self, News};
 use super::state::State;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
-use crate::source::contract::{Context, Lane as LaneName, Pace, Roots, SourceError, SourceInfo};
+use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceError, SourceInfo};
 use crate::source::links;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError};
@@ -56,6 +56,8 @@ impl Agent {
             finished,
             clock,
             roots,
+            now: Now::new(move || clock.now()),
+            doors: Arc::new(settings.doors),
             interval,
             publish,
             tick,
@@ -107,6 +109,8 @@ struct Ticker {
     finished: Finished,
     clock: Clock,
     roots: Arc<Roots>,
+    now: Now,
+    doors: Arc<Doors>,
     interval: Duration,
     publish: watch::Sender<Arc<Frame>>,
     tick: Tick,
@@ -205,7 +209,14 @@ impl Ticker {
     }
 
     fn send(&mut self, place: usize, now: Monotonic) {
-        let context = Context { now, links: Arc::clone(&self.state.links), roots: Arc::clone(&self.roots) };
+        let context = Context {
+            now,
+            clock: self.now.clone(),
+            links: Arc::clone(&self.state.links),
+            followed: Arc::clone(&self.state.followed),
+            doors: Arc::clone(&self.doors),
+            roots: Arc::clone(&self.roots),
+        };
         let slot = &mut self.state.slots[place];
         let lane = &self.lanes[lane_of(slot.info)];
         match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {

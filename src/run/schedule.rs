@@ -39,7 +39,7 @@ impl Plan {
             return now.since(last) >= self.retry();
         }
         match self.pace {
-            Pace::Fast | Pace::Tick => true,
+            Pace::Fast | Pace::Tick | Pace::Migration => true,
             Pace::Change(_) if self.generation != generation => now.since(last) >= self.took * ON_CHANGE,
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
             Pace::Change(every) => now.since(last) + SLACK >= self.stretched(every),
@@ -73,7 +73,7 @@ impl Plan {
     /// Whether what this source said then is still good: until three readings were missed.
     pub fn is_fresh(&self, then: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
-            Pace::Fast | Pace::Tick => tick,
+            Pace::Fast | Pace::Tick | Pace::Migration => tick,
             Pace::Change(every) => self.stretched(every),
         };
         now.since(then) <= expected * 3 + deadline

@@ -6,6 +6,7 @@ use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
 use crate::sample::frame::{Frame, Outcome, SourceReport};
+use crate::sample::guest::Followed;
 use crate::sample::link::Links;
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
@@ -130,6 +131,8 @@ pub struct State {
     pub slots: Vec<Slot>,
     /// The links as last told, with roles.
     pub links: Arc<Links>,
+    /// The hypervisor processes, and the guests that move.
+    pub followed: Arc<Followed>,
     /// Whether there are links whose bursts are followed.
     pub has_wires: bool,
     selection: Selection,
@@ -154,6 +157,7 @@ impl State {
         Self {
             slots: sources.iter().map(|info| Slot::new(info)).collect(),
             links: Arc::default(),
+            followed: Arc::default(),
             has_wires: false,
             selection,
             tick,

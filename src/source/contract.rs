@@ -1,8 +1,10 @@
 //! What a source is: how it is described, what it is given, what it answers, and how it fails.
 
 use crate::sample::block::Block;
+use crate::sample::guest::Followed;
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::Column;
+use crate::sample::migration::Told;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use std::borrow::Cow;
@@ -25,13 +27,58 @@ impl Default for Roots {
     }
 }
 
+/// The clock, for sources that hear things between their readings.
+#[derive(Clone)]
+pub struct Now(Arc<dyn Fn() -> Monotonic + Send + Sync>);
+
+impl Now {
+    /// A clock.
+    pub fn new(clock: impl Fn() -> Monotonic + Send + Sync + 'static) -> Self {
+        Self(Arc::new(clock))
+    }
+
+    /// What it shows.
+    pub fn get(&self) -> Monotonic {
+        (self.0)()
+    }
+}
+
+impl Default for Now {
+    fn default() -> Self {
+        Self::new(Monotonic::default)
+    }
+}
+
+impl std::fmt::Debug for Now {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Now")
+    }
+}
+
+/// By which doors hypervisors are reached, beside those that are found (`migrations` in the configuration).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Doors {
+    /// QMP sockets: a path with `*` and `?`, and whether it is given to us alone.
+    pub qmp: Vec<(String, bool)>,
+    /// libvirt's read-only sockets; where it is empty, the usual places are looked at.
+    pub libvirt: Vec<PathBuf>,
+    /// Commands of processes that carry other processes' migrations.
+    pub proxies: Vec<String>,
+}
+
 /// What a source is given for one reading.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Context {
     /// When the reading began.
     pub now: Monotonic,
+    /// The clock that `now` is of.
+    pub clock: Now,
     /// The links as the `links` source last told them.
     pub links: Arc<Links>,
+    /// The hypervisor processes, and the guests that move now.
+    pub followed: Arc<Followed>,
+    /// By which doors hypervisors are reached.
+    pub doors: Arc<Doors>,
     /// Where to look for files.
     pub roots: Arc<Roots>,
 }
@@ -56,6 +103,8 @@ pub struct Reading {
     pub links: Option<Vec<Link>>,
     /// What it knows for `link_info`.
     pub facts: Vec<Fact>,
+    /// What hypervisors told of their migrations, in the order in which it came.
+    pub told: Vec<Told>,
     /// What it could not tell, a sentence each. The rest of the reading stands.
     pub problems: Vec<String>,
     /// Nothing has changed since the last reading: its blocks stay good.
@@ -87,6 +136,9 @@ pub enum Pace {
     Fast,
     /// At every tick: counters.
     Tick,
+    /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
+    /// every tick.
+    Migration,
     /// At start, when links change, and at least this often; less often where a reading is so dear that it would
     /// take more than a thousandth of a core.
     Change(Duration),
@@ -99,6 +151,10 @@ pub enum Lane {
     Counters,
     /// Attributes and driver statistics: they may wait for firmware or for the kernel's RTNL lock.
     Attributes,
+    /// What is read closely while a migration is on: flows and threads.
+    Migrations,
+    /// Hypervisors, which may not answer.
+    Hypervisors,
 }
 
 /// A source described once. One static a source, listed in `SOURCES`.

@@ -6,7 +6,6 @@ use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::link::{Hardware, Link, Links};
 use crate::sample::metric::Form;
-use crate::sample::monotonic::Monotonic;
 use proptest::prelude::{any, Strategy};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +29,7 @@ pub fn captured_proc() -> Roots {
 /// What a source is given.
 pub fn context(roots: &Roots, links: Vec<Link>) -> Context {
     let links = Arc::new(Links::new(1, links, None));
-    Context { now: Monotonic::default(), links, roots: Arc::new(roots.clone()) }
+    Context { links, roots: Arc::new(roots.clone()), ..Context::default() }
 }
 
 /// An exported physical link.

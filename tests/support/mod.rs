@@ -229,7 +229,7 @@ impl Reader {
     /// What other sources are given now.
     pub fn context(&self) -> Context {
         let now = Monotonic(Duration::from_secs(self.seconds));
-        Context { now, links: Arc::clone(&self.links), roots: Arc::default() }
+        Context { now, links: Arc::clone(&self.links), ..Context::default() }
     }
 }
 

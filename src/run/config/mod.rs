@@ -1,6 +1,9 @@
 //! The configuration file: YAML, strict, complete before anything is opened. Every default is what a host without a
 //! file needs.
 
+pub mod migrations;
+
+use crate::source::contract::Doors;
 use crate::topology::roles::{Choice, Patterns, Selection};
 use anyhow::Context;
 use serde::{de, Deserialize, Deserializer};
@@ -15,6 +18,8 @@ pub struct Config {
     pub links: Links,
     /// How often is sampled.
     pub sampling: Sampling,
+    /// How migrations are found.
+    pub migrations: migrations::Migrations,
 }
 
 /// What the configuration says to the agent.
@@ -22,6 +27,27 @@ pub struct Config {
 pub struct Settings {
     /// Which links are shown.
     pub selection: Selection,
+    /// By which doors hypervisors are reached.
+    pub doors: Doors,
+    /// How long a finished migration's own series stay.
+    pub keep: Duration,
+    /// Time between two readings of what moves.
+    pub paces: Paces,
+}
+
+/// Time between two readings while a migration is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paces {
+    /// While memory is copied.
+    pub fast: Duration,
+    /// While the guest stands still.
+    pub pause: Duration,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self { fast: Duration::from_millis(100), pause: Duration::from_millis(20) }
+    }
 }
 
 /// `links`: anchored regular expressions. Without any `include`, the rule of topology/roles.rs decides.
@@ -52,11 +78,18 @@ pub struct Sampling {
     /// Time between two readings of the counters.
     #[serde(deserialize_with = "interval")]
     pub interval: Duration,
+    /// The same of migrations while memory is copied.
+    #[serde(deserialize_with = "fast")]
+    fast_interval: Duration,
+    /// The same while the guest stands still.
+    #[serde(deserialize_with = "fast")]
+    pause_interval: Duration,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(1) }
+        let Paces { fast, pause } = Paces::default();
+        Self { interval: Duration::from_secs(1), fast_interval: fast, pause_interval: pause }
     }
 }
 
@@ -82,13 +115,24 @@ fn last_line(text: &str) -> &str {
 }
 
 fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    within(deserializer, Duration::from_millis(100)..=Duration::from_secs(60), "between 100ms and 1m")
+}
+
+fn fast<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    within(deserializer, Duration::from_millis(10)..=Duration::from_secs(1), "between 10ms and 1s")
+}
+
+fn within<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    allowed: std::ops::RangeInclusive<Duration>,
+    words: &str,
+) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let mend = "write a number with a unit, for example 500ms, 1s or 1m";
     let duration =
         parse_duration(&text).ok_or_else(|| de::Error::custom(format!("'{text}' is no duration; {mend}")))?;
-    let allowed = Duration::from_millis(100)..=Duration::from_secs(60);
     if !allowed.contains(&duration) {
-        return Err(de::Error::custom(format!("{text} is out of range; it must be between 100ms and 1m")));
+        return Err(de::Error::custom(format!("{text} is out of range; it must be {words}")));
     }
     Ok(duration)
 }
@@ -142,6 +186,9 @@ impl Config {
                 include: choice(include, &kinds.include, &drivers.include)?,
                 exclude: choice(exclude, &kinds.exclude, &drivers.exclude)?,
             },
+            doors: self.migrations.doors(),
+            keep: self.migrations.keep,
+            paces: Paces { fast: self.sampling.fast_interval, pause: self.sampling.pause_interval },
         })
     }
 }
