@@ -136,6 +136,8 @@ pub enum Pace {
     Fast,
     /// At every tick: counters.
     Tick,
+    /// At every tick, while there is a physical link: counters that only hardware has.
+    HardwareTick,
     /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
     /// every tick.
     Migration,
