@@ -31,7 +31,7 @@ impl Agent {
         let (messages, inbox) = channel();
         let (publish, frames) = watch::channel(Arc::default());
         let mut ticker =
-            Ticker::new(sources, roots, settings, interval, Clock::default(), publish, messages.clone())?;
+            Ticker::new(sources, roots, settings, interval, Clock::default(), publish, &messages)?;
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }
@@ -39,7 +39,7 @@ impl Agent {
     /// Takes up a new configuration.
     pub fn configure(&self, settings: Settings) {
         // The agent ends only with the process, or by `stop`; either way nobody needs the settings any more.
-        self.messages.send(Message::Configure(settings)).ok();
+        self.messages.send(Message::Configure(Box::new(settings))).ok();
     }
 
     /// Ends the agent. Threads that hang in the kernel are left behind.

@@ -56,7 +56,7 @@ pub enum Message {
     /// Readings have been finished.
     Wake,
     /// Take up a new configuration.
-    Configure(Settings),
+    Configure(Box<Settings>),
     /// End.
     Stop,
 }

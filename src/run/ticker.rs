@@ -74,7 +74,7 @@ impl Ticker {
         interval: Duration,
         clock: Clock,
         publish: watch::Sender<Arc<Frame>>,
-        messages: Sender<Message>,
+        messages: &Sender<Message>,
     ) -> std::io::Result<Self> {
         let finished = Finished::default();
         let lanes = LANES
@@ -107,7 +107,7 @@ impl Ticker {
             let wait = self.next_wake().since(self.clock.now());
             match inbox.recv_timeout(wait) {
                 Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Message::Configure(settings)) => self.configure(settings),
+                Ok(Message::Configure(settings)) => self.configure(*settings),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
             let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
@@ -188,7 +188,7 @@ impl Ticker {
         let awaited = |info: &SourceInfo| {
             matches!(info.pace, Pace::Tick | Pace::HardwareTick) || (first && info.pace != Pace::Fast)
         };
-        if self.tick.step != Step::Rest || !(late || !self.is_away(awaited)) {
+        if self.tick.step != Step::Rest || (!late && self.is_away(awaited)) {
             return;
         }
         self.tick.step = Step::Idle;

@@ -1,7 +1,8 @@
 //! What a source is: how it is described, what it is given, what it answers, and how it fails.
 
 use crate::sample::block::Block;
-use crate::sample::guest::Followed;
+use crate::sample::flow::Flow;
+use crate::sample::guest::{Followed, Process};
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::migration::Told;
@@ -103,6 +104,10 @@ pub struct Reading {
     pub links: Option<Vec<Link>>,
     /// What it knows for `link_info`.
     pub facts: Vec<Fact>,
+    /// The hypervisor processes, from the `processes` source, if they changed.
+    pub processes: Option<Vec<Process>>,
+    /// The flows of hypervisor processes, from the `flows` source, if any of them changed but for its numbers.
+    pub flows: Option<Arc<Vec<Flow>>>,
     /// What hypervisors told of their migrations, in the order in which it came.
     pub told: Vec<Told>,
     /// What it could not tell, a sentence each. The rest of the reading stands.

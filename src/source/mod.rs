@@ -23,6 +23,7 @@ pub mod links;
 pub mod pause;
 pub mod pcie;
 pub mod pressure;
+pub mod processes;
 pub mod qdiscs;
 pub mod queue_statistics;
 pub mod rdma;
@@ -59,4 +60,5 @@ pub static SOURCES: &[&SourceInfo] = &[
     &pcie::SOURCE,
     &bonding::SOURCE,
     &rdma::SOURCE,
+    &processes::SOURCE,
 ];
