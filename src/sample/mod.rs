@@ -12,4 +12,6 @@ pub mod link;
 pub mod metric;
 pub mod migration;
 pub mod monotonic;
+pub mod ports;
 pub mod subject;
+pub mod thread;

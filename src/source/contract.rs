@@ -8,6 +8,7 @@ use crate::sample::metric::Column;
 use crate::sample::migration::Told;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
+use crate::sample::thread::Thread;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,6 +109,8 @@ pub struct Reading {
     pub processes: Option<Vec<Process>>,
     /// The flows of hypervisor processes, from the `flows` source, if any of them changed but for its numbers.
     pub flows: Option<Arc<Vec<Flow>>>,
+    /// The threads of guests that move, from the `threads` source, if there are others than before.
+    pub threads: Option<Arc<Vec<Thread>>>,
     /// What hypervisors told of their migrations, in the order in which it came.
     pub told: Vec<Told>,
     /// What it could not tell, a sentence each. The rest of the reading stands.

@@ -14,6 +14,7 @@ pub mod features;
 pub mod fec;
 #[cfg(test)]
 mod fixture;
+pub mod flows;
 pub mod interrupts;
 pub mod line_error;
 pub mod link_bursts;
@@ -32,6 +33,7 @@ pub mod rows;
 pub mod softnet;
 pub mod sysctls;
 pub mod tcp_counters;
+pub mod threads;
 pub mod transport;
 
 use contract::SourceInfo;
@@ -61,4 +63,6 @@ pub static SOURCES: &[&SourceInfo] = &[
     &bonding::SOURCE,
     &rdma::SOURCE,
     &processes::SOURCE,
+    &flows::SOURCE,
+    &threads::SOURCE,
 ];
