@@ -41,6 +41,8 @@ pub struct Egress {
     pub foreign: bool,
     /// The other end of a veth pair, if it is in this program's own namespace.
     pub peer: Option<Index>,
+    /// The link of this program's own namespace that leads to the same far end.
+    pub outer: Option<Index>,
 }
 
 impl Flow {

@@ -16,6 +16,7 @@ use super::transport::sock_diag::tcp_info::Figure;
 use super::transport::sock_diag::{filter, states, Socket};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::ports;
+use crate::sample::subject::Key;
 use owners::Owners;
 use space::Space;
 use std::collections::HashSet;
@@ -54,6 +55,8 @@ fn open(roots: &Roots) -> Result<Box<dyn Source>, SourceError> {
 struct Flows {
     own: u64,
     spaces: Vec<Space>,
+    /// This program's own namespace, for the way that packets of another go on.
+    home: Option<Space>,
     owners: Owners,
     table: Table,
     generation: u64,
@@ -114,29 +117,40 @@ impl Flows {
     }
 
     fn hear_last_words(&mut self, context: &Context) {
-        let usual = |socket: &Socket, listened: &[(u64, u16)], space: u64| {
-            [socket.local.port(), socket.peer.port()]
-                .iter()
-                .any(|port| ports::is_migration(*port) || listened.contains(&(space, *port)))
-        };
-        for space in &mut self.spaces {
-            let (namespace, mut short) = (space.namespace, Vec::new());
-            let heard = space.destroyed(|socket| {
-                if !self.table.close(namespace, &socket, context.now)
-                    && carried(&socket) >= WORTH
-                    && usual(&socket, &self.listened, namespace)
-                {
+        for at in 0..self.spaces.len() {
+            let namespace = self.spaces[at].namespace;
+            let mut short = Vec::new();
+            let (table, listened) = (&mut self.table, &self.listened);
+            let heard = self.spaces[at].destroyed(|socket| {
+                if table.close(namespace, &socket, context.now) || carried(&socket) < WORTH {
+                    return;
+                }
+                let ports = [socket.local.port(), socket.peer.port()];
+                if is_usual(&socket) || ports.iter().any(|port| listened.contains(&(namespace, *port))) {
                     short.push(socket);
                 }
             });
             note(&mut self.problems, "connections that end", heard);
             for socket in short {
-                let accepted = self.listened.contains(&(namespace, socket.local.port()));
-                let egress = space.egress(&socket, &context.links);
-                self.table.add(namespace, socket.clone(), None, accepted, egress, context.now);
+                self.add(at, socket.clone(), None, context);
                 self.table.close(namespace, &socket, context.now);
             }
         }
+    }
+
+    /// Adds a connection of a space, with the link that it leaves by.
+    fn add(&mut self, at: usize, socket: Socket, owner: Option<Key>, context: &Context) {
+        let namespace = self.spaces[at].namespace;
+        let mut egress = self.spaces[at].egress(&socket, &context.links);
+        if let Some(egress) = egress.as_mut().filter(|egress| egress.foreign) {
+            if self.home.is_none() {
+                self.home = Space::open(self.own, self.own, 0, &context.roots).ok();
+            }
+            let home = self.home.as_mut().filter(|home| home.is_sound());
+            egress.outer = home.and_then(|home| home.route(socket.peer.ip(), None));
+        }
+        let accepted = self.listened.contains(&(namespace, socket.local.port()));
+        self.table.add(namespace, socket, owner, accepted, egress, context.now);
     }
 
     /// Looks for new connections.
@@ -200,9 +214,7 @@ impl Flows {
                 self.strangers.insert(socket.cookie);
                 continue;
             };
-            let accepted = self.listened.contains(&(namespace, socket.local.port()));
-            let egress = self.spaces[at].egress(&socket, &context.links);
-            self.table.add(namespace, socket, Some(owner), accepted, egress, context.now);
+            self.add(at, socket, Some(owner), context);
         }
     }
 

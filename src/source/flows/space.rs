@@ -111,21 +111,23 @@ impl Space {
 
     /// The link that a socket's packets leave by. `None` if there is no way.
     pub fn egress(&mut self, socket: &Socket, links: &Links) -> Option<Egress> {
-        let index = self.route(socket.peer.ip(), socket.local.ip())?;
+        let index = self.route(socket.peer.ip(), Some(socket.local.ip()))?;
         if !self.foreign {
             let name = links.get(index).map(|link| link.name.clone()).unwrap_or_default();
-            return Some(Egress { index, name, foreign: false, peer: None });
+            return Some(Egress { index, name, ..Egress::default() });
         }
         self.foreign_egress(index)
     }
 
     /// The kernel's own answer (RTM_GETROUTE), rules, marks of tables and all.
-    fn route(&mut self, to: IpAddr, from: IpAddr) -> Option<Index> {
+    pub fn route(&mut self, to: IpAddr, from: Option<IpAddr>) -> Option<Index> {
         let (family, bits) = if to.is_ipv4() { (libc::AF_INET, 32) } else { (libc::AF_INET6, 128) };
         // `struct rtmsg`: family, dst_len, src_len, then what the kernel fills in.
-        let header = [family as u8, bits, bits, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let mut request =
-            Request::new(RTM_GETROUTE, 0, &header).with(RTA_DST, &octets(to)).with(RTA_SRC, &octets(from));
+        let header = [family as u8, bits, if from.is_some() { bits } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut request = Request::new(RTM_GETROUTE, 0, &header).with(RTA_DST, &octets(to));
+        if let Some(from) = from {
+            request = request.with(RTA_SRC, &octets(from));
+        }
         let mut index = None;
         let asked = self.routes.ask(&mut request, |message| {
             let device = attributes(message.payload, header.len()).find(|found| found.kind == RTA_OIF);
