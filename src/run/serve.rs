@@ -28,7 +28,7 @@ pub fn run(arguments: &Run) -> anyhow::Result<()> {
     let listeners = arguments.listen.iter().map(|text| listen(text)).collect::<anyhow::Result<Vec<_>>>()?;
     let process = Process::new()?;
     let roots = Roots { proc: arguments.procfs.clone(), sys: arguments.sysfs.clone() };
-    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval)
+    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval, process.totals.clone())
         .context("cannot start the sampling threads")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
