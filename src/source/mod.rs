@@ -24,6 +24,7 @@ pub mod pause;
 pub mod pcie;
 pub mod pressure;
 pub mod qdiscs;
+pub mod qmp;
 pub mod queue_statistics;
 pub mod rdma;
 pub mod rings;
@@ -59,4 +60,5 @@ pub static SOURCES: &[&SourceInfo] = &[
     &pcie::SOURCE,
     &bonding::SOURCE,
     &rdma::SOURCE,
+    &qmp::SOURCE,
 ];

@@ -5,3 +5,4 @@ pub mod genetlink;
 pub mod ioctl;
 pub mod message;
 pub mod netlink;
+pub mod qmp;
