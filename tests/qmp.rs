@@ -29,8 +29,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Starts a migration that takes about four seconds.
 fn migrate(control: &mut Client, folder: &Path, destination: &str) {
-    control.ask("migrate-set-parameters", json!({"max-bandwidth": 20_000_000}));
-    control.ask("migrate", json!({"uri": incoming(folder, destination)}));
+    control.ask("migrate-set-parameters", &json!({"max-bandwidth": 20_000_000}));
+    control.ask("migrate", &json!({"uri": incoming(folder, destination)}));
 }
 
 fn progress(told: &[Told], guest: u32) -> Vec<&Progress> {
@@ -70,7 +70,7 @@ fn borrowed_monitors_tell_a_migration_from_its_start_to_its_end() {
         "nobody is asked before it moves"
     );
     let mut control = source.control();
-    let before = control.ask("query-migrate-capabilities", json!({}));
+    let before = control.ask("query-migrate-capabilities", &Value::Null);
     migrate(&mut control, folder.path(), "b");
     reader.follow(true);
     let told = reader.read_until("its end", |told| {
@@ -98,7 +98,7 @@ fn borrowed_monitors_tell_a_migration_from_its_start_to_its_end() {
     reader.follow(false);
     assert!(reader.read().told.is_empty());
     wait_for("the monitors to be free", || connections(&source.path) + connections(&destination.path) == 0);
-    assert_eq!(control.ask("query-migrate-capabilities", json!({})), before, "nothing was switched on");
+    assert_eq!(control.ask("query-migrate-capabilities", &Value::Null), before, "nothing was switched on");
 }
 
 #[test]
@@ -113,15 +113,15 @@ fn a_held_monitor_tells_events_too() {
     assert_eq!(connections(&source.path), 1, "held, though nobody is followed");
 
     let mut control = source.control();
-    control.ask("stop", json!({}));
-    control.ask("cont", json!({}));
+    control.ask("stop", &Value::Null);
+    control.ask("cont", &Value::Null);
     let is_event = |told: &Told, of: &Event| matches!(&told.what, What::Event { event, .. } if event == of);
     let has = move |told: &[Told], of: &Event| told.iter().any(|told| is_event(told, of));
     reader.read_until("stop and go", |told| has(told, &Event::Stopped) && has(told, &Event::Resumed));
 
     // These events are a capability that somebody else switches on; the source never does.
     let events = json!({"capabilities": [{"capability": "events", "state": true}]});
-    control.ask("migrate-set-capabilities", events);
+    control.ask("migrate-set-capabilities", &events);
     migrate(&mut control, folder.path(), "b");
     reader.follow(true);
     let told = reader.read_until("its end", |told| {
@@ -179,11 +179,11 @@ fn a_busy_monitor_is_told_of_once_and_its_queue_left_alone() {
     for _ in 0..30 {
         std::thread::sleep(Duration::from_millis(80));
         all.extend(reader.read().told);
-        assert!(connections(&qemu.path) <= 2, "its client, and one closed connection of ours in the queue");
+        assert_eq!(connections(&qemu.path), 1, "nothing of ours stands in the queue");
     }
     assert_eq!(all.iter().map(|told| &told.what).collect::<Vec<_>>(), [&busy]);
     assert_eq!(
-        other.ask("query-status", json!({}))["status"],
+        other.ask("query-status", &Value::Null)["status"],
         Value::from("prelaunch"),
         "it noticed nothing"
     );
@@ -191,12 +191,39 @@ fn a_busy_monitor_is_told_of_once_and_its_queue_left_alone() {
     reader.read_until("the free monitor", |told| tells(told, &What::Run(RunState::Stopped)));
 }
 
+#[test]
+fn a_switchover_that_answers_nobody_is_silent_and_then_told() {
+    if !is_installed("a_switchover_that_answers_nobody_is_silent_and_then_told") {
+        return;
+    }
+    let (_alone, folder) = (alone(), tempfile::tempdir().expect("a folder"));
+    let (source, destination) = (Qemu::guest(folder.path(), "a"), Qemu::destination(folder.path(), "b"));
+    let mut reader = Reader::new(vec![source.process(false)]);
+    reader.follow(true);
+    let mut control = source.control();
+    // The guest is stopped at once, and what is left to send does not fit into the socket of a frozen destination.
+    control.ask("migrate-set-parameters", &json!({"max-bandwidth": 2_000_000, "downtime-limit": 1_000_000}));
+    control.ask("migrate", &json!({"uri": incoming(folder.path(), "b")}));
+    control.wait_for_event("STOP");
+    destination.signal("STOP");
+    reader.pause(true);
+    let silent = What::Unavailable(Unavailable::Silent);
+    let mut told = reader.read_until("silence", |told| tells(told, &silent));
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        told.extend(reader.read().told);
+    }
+    assert!(!tells(&told, &What::Unavailable(Unavailable::Busy)), "we are not in our own way");
+    destination.signal("CONT");
+    reader.read_until("its end", |told| has_status(told, Status::Completed));
+}
+
 /// The longest that a client that opens, asks and leaves waited, ten times a second.
 fn longest_wait(path: &Path, stop: &AtomicBool) -> (Duration, u32) {
     let (mut longest, mut times) = (Duration::ZERO, 0);
     while !stop.load(Ordering::Relaxed) {
         let start = Instant::now();
-        Client::open(path).ask("query-status", json!({}));
+        Client::open(path).ask("query-status", &Value::Null);
         longest = longest.max(start.elapsed());
         times += 1;
         std::thread::sleep(Duration::from_millis(100).saturating_sub(start.elapsed()));

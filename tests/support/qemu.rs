@@ -96,6 +96,13 @@ impl Qemu {
         Client::open(&self.control)
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill");
+        assert!(status.success());
+    }
+
     /// What discovery would say of it.
     pub fn process(&self, exclusive: bool) -> Process {
         process(self.child.id(), &self.path, exclusive)
@@ -138,12 +145,12 @@ impl Client {
         let stream = UnixStream::connect(path).expect("a monitor");
         let mut client = Self(BufReader::new(stream));
         assert!(client.line().get("QMP").is_some(), "a greeting");
-        client.ask("qmp_capabilities", json!({}));
+        client.ask("qmp_capabilities", &Value::Null);
         client
     }
 
     /// Asks and gives what is returned.
-    pub fn ask(&mut self, command: &str, arguments: Value) -> Value {
+    pub fn ask(&mut self, command: &str, arguments: &Value) -> Value {
         let mut question = json!({"execute": command}).to_string();
         if arguments.as_object().is_some_and(|arguments| !arguments.is_empty()) {
             question = json!({"execute": command, "arguments": arguments}).to_string();
@@ -156,6 +163,11 @@ impl Client {
             }
             assert!(answer.get("event").is_some(), "{command}: {answer}");
         }
+    }
+
+    /// Waits for an event.
+    pub fn wait_for_event(&mut self, name: &str) {
+        while self.line().get("event").is_none_or(|event| event != name) {}
     }
 
     fn line(&mut self) -> Value {
@@ -186,6 +198,11 @@ impl Reader {
         let wanted = |process: &Process| Wanted { key: process.key, paused: false };
         self.followed.wanted =
             if all { self.followed.processes.iter().map(wanted).collect() } else { Vec::new() };
+    }
+
+    /// The guests that are followed stand still.
+    pub fn pause(&mut self, paused: bool) {
+        self.followed.wanted.iter_mut().for_each(|wanted| wanted.paused = paused);
     }
 
     /// Other processes are there from now on.
@@ -219,7 +236,10 @@ impl Reader {
                 return told;
             }
             let last: Vec<_> = told.iter().rev().take(8).collect();
-            assert!(self.now().since(start) < LIMIT, "waited in vain for {what}; the last that came: {last:#?}");
+            assert!(
+                self.now().since(start) < LIMIT,
+                "waited in vain for {what}; the last that came: {last:#?}"
+            );
             std::thread::sleep(Duration::from_millis(80));
         }
     }

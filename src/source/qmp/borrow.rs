@@ -18,9 +18,9 @@ const MOST_MESSAGES: usize = 256;
 /// Visits the monitor; `unix_sockets` is the list of the hypervisor's unix sockets (`/proc/PID/net/unix`).
 pub async fn visit(ask: &Ask, unix_sockets: &Path, voice: &Voice) -> Outcome {
     let mut status = None;
-    // A connection of ours that nobody took yet stands in the monitor's short queue, though it is closed: another one
-    // would fill the queue, and a client that does not wait would be turned away.
-    if ask.look_first && queue::has_waiting(unix_sockets, &ask.path) {
+    // A knock at a taken monitor would stand in its short queue even after we left, and a client that does not wait
+    // would be turned away.
+    if ask.look_first && queue::is_taken(unix_sockets, &ask.path) {
         return Outcome { path: ask.path.clone(), status, result: Err(Unavailable::Busy) };
     }
     let result = match tokio::time::timeout(WHOLE, talk(ask, voice, &mut status)).await {

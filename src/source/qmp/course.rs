@@ -40,7 +40,7 @@ pub struct Ask {
     pub scope: Scope,
     /// How long an answer is waited for.
     pub patience: Duration,
-    /// Our last connection may still stand in its queue.
+    /// It may be taken: look before connecting.
     pub look_first: bool,
 }
 
@@ -70,6 +70,8 @@ pub struct Course {
 struct Door {
     path: PathBuf,
     held: bool,
+    /// The last visit was answered.
+    answers: bool,
     failure: Option<Failure>,
 }
 
@@ -88,7 +90,12 @@ impl Course {
         let old = std::mem::take(&mut self.doors);
         let door = |monitor: &Monitor| {
             let known = old.iter().find(|door| door.path == monitor.path && door.held == monitor.exclusive);
-            let new = || Door { path: monitor.path.clone(), held: monitor.exclusive, failure: None };
+            let new = || Door {
+                path: monitor.path.clone(),
+                held: monitor.exclusive,
+                answers: false,
+                failure: None,
+            };
             known.cloned().unwrap_or_else(new)
         };
         self.doors = used.map(door).collect();
@@ -113,7 +120,7 @@ impl Course {
             held: door.held,
             scope,
             patience: if silent { LONG_PATIENCE } else { PATIENCE },
-            look_first: door.failure.is_some_and(|failure| failure.why == Unavailable::Busy),
+            look_first: !door.answers,
         };
         self.asking = true;
         self.asked = Some(now);
@@ -137,6 +144,7 @@ impl Course {
         }
         let door = self.doors.iter_mut().find(|door| door.path == outcome.path)?;
         let held = door.held;
+        door.answers = outcome.result.is_ok();
         door.failure = match outcome.result {
             Ok(()) => None,
             // Who holds it cares for it.
@@ -247,7 +255,7 @@ mod tests {
         let (mut tries, mut told) = (Vec::new(), 0);
         for now in (0..20_000).step_by(50) {
             if let Some(ask) = course.next(at(now), false) {
-                assert_eq!(ask.look_first, !tries.is_empty());
+                assert!(ask.look_first);
                 tries.push(now);
                 let outcome = outcome(&ask, Status::None, Err(Unavailable::Busy));
                 told += usize::from(course.done(at(now), false, &outcome).is_some());
@@ -256,7 +264,7 @@ mod tests {
         assert_eq!(tries, [0, 250, 750, 1750, 3750, 7750, 12_750, 17_750]);
         assert_eq!(LONGEST_BACKOFF, Duration::from_secs(5));
         assert_eq!(told, 1);
-        assert!(answered(&mut course, 30_000, false).is_some_and(|ask| ask.scope.limits));
+        assert!(answered(&mut course, 30_000, false).is_some_and(|ask| ask.look_first && ask.scope.limits));
         assert!(answered(&mut course, 30_100, false).is_some_and(|ask| !ask.look_first));
     }
 
