@@ -10,7 +10,7 @@
 #[path = "support/qemu.rs"]
 mod qemu;
 
-use miglink::sample::migration::{Progress, Status, Told, Unavailable, What};
+use miglink::sample::migration::{Limits, Progress, Status, Told, Unavailable, What};
 use miglink::source::contract::Reading;
 use qemu::{process, Reader};
 use serde_json::{json, Value};
@@ -187,7 +187,7 @@ fn values_of_wrong_types_are_left_out() {
                 What::Progress(progress) => {
                     assert_eq!((progress.status, progress.memory_total), (Status::None, None));
                 }
-                What::Limits(limits) => assert_eq!(*limits, Default::default()),
+                What::Limits(limits) => assert_eq!(*limits, Limits::default()),
                 other => panic!("{other:?}"),
             }
         }

@@ -178,16 +178,14 @@ impl Qmp {
     }
 
     fn background(&mut self) -> Result<&Handle, SourceError> {
-        if self.background.is_none() {
-            self.background = Some(Background::start().map_err(|error| SourceError::Io {
+        let background = match self.background.take() {
+            Some(background) => background,
+            None => Background::start().map_err(|error| SourceError::Io {
                 what: "starting the thread of the monitors".into(),
                 error,
-            })?);
-        }
-        self.background
-            .as_ref()
-            .map(|background| &background.handle)
-            .ok_or_else(|| SourceError::Absent("the thread of the monitors".into()))
+            })?,
+        };
+        Ok(&self.background.insert(background).handle)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One visit to a monitor that others need too: connect, ask, leave at once.
 
 use super::course::{Ask, Outcome};
-use super::dialogue::{Round, Scope};
+use super::dialogue::{migration_status, Round, Scope};
 use super::queue;
 use super::voice::{meaning, Voice};
 use crate::sample::migration::{Status, Unavailable, What};
@@ -51,9 +51,7 @@ async fn answers(
         match round.take(session.receive().await.map_err(failed)?) {
             Some(What::Unavailable(why)) => return Err(why),
             Some(what) => {
-                if let What::Progress(progress) = &what {
-                    *status = Some(progress.status);
-                }
+                *status = migration_status(&what).or(*status);
                 voice.tell(what);
             }
             None => {}

@@ -133,37 +133,27 @@ impl Course {
     /// Takes in how it went; gives why the guest cannot be asked at all, when that changes.
     pub fn done(&mut self, now: Monotonic, paused: bool, outcome: &Outcome) -> Option<Unavailable> {
         self.asking = false;
-        if outcome.status.is_some() && outcome.status != self.status {
-            if self.status.is_some() {
-                self.limits = None;
-            }
-            self.status = outcome.status;
-        }
-        if outcome.result.is_err() {
+        let changed = self.status.is_some() && outcome.status.is_some() && outcome.status != self.status;
+        self.status = outcome.status.or(self.status);
+        if changed || outcome.result.is_err() {
             self.limits = None;
         }
         let door = self.doors.iter_mut().find(|door| door.path == outcome.path)?;
-        let held = door.held;
         door.answers = outcome.result.is_ok();
-        door.failure = match outcome.result {
-            Ok(()) => None,
-            // Who holds it cares for it.
-            Err(_) if held => None,
-            Err(why) => Some(after(door.failure, why, now, paused)),
+        let Err(why) = outcome.result else {
+            (door.failure, self.told) = (None, None);
+            return None;
         };
-        match outcome.result {
-            Ok(()) => self.told = None,
-            Err(why)
-                if !held
-                    && self.told != Some(why)
-                    && self.doors.iter().all(|door| door.failure.is_some()) =>
-            {
-                self.told = Some(why);
-                return Some(why);
-            }
-            Err(_) => {}
+        if door.held {
+            // Who holds it opens it again and tells why it is not open.
+            return None;
         }
-        None
+        door.failure = Some(after(door.failure, why, now, paused));
+        if self.told == Some(why) || self.doors.iter().any(|door| door.failure.is_none()) {
+            return None;
+        }
+        self.told = Some(why);
+        self.told
     }
 
     /// Whether an answer is awaited from a monitor.

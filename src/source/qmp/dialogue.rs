@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::answers;
-use crate::sample::migration::{Event, Unavailable, What};
+use crate::sample::migration::{Event, Status, Unavailable, What};
 use crate::source::transport::qmp::message::{self, Message};
 use serde_json::Value;
 
@@ -143,6 +143,14 @@ impl Round {
             return None;
         }
         Some(What::Limits(Box::new(answers::limits(parameters, capabilities))))
+    }
+}
+
+/// The status of the migration, if that is what was told.
+pub fn migration_status(what: &What) -> Option<Status> {
+    match what {
+        What::Progress(progress) => Some(progress.status),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! opened again when it closed.
 
 use super::course::{Outcome, FIRST_BACKOFF, LONGEST_BACKOFF};
-use super::dialogue::{what_happened, Round, Scope};
+use super::dialogue::{migration_status, what_happened, Round, Scope};
 use super::voice::{meaning, Voice};
 use crate::sample::migration::{Status, Unavailable, What};
 use crate::sample::monotonic::Monotonic;
@@ -117,7 +117,7 @@ impl Holder {
         }
     }
 
-    /// One round; gives the migration's status if it was told. A refusal is told and ends nothing.
+    /// One round; gives the migration's status if it was told.
     async fn ask(
         &self,
         session: &mut Session,
@@ -130,11 +130,13 @@ impl Holder {
         let answers = async {
             session.send(&round.lines()).await?;
             while !round.is_done() {
-                if let Some(what) = round.take(session.receive().await?) {
-                    if let What::Progress(progress) = &what {
-                        status = Some(progress.status);
+                match round.take(session.receive().await?) {
+                    Some(What::Unavailable(why)) => return Err(End::Failed(why)),
+                    Some(what) => {
+                        status = migration_status(&what).or(status);
+                        self.voice.tell(what);
                     }
-                    self.voice.tell(what);
+                    None => {}
                 }
                 load.rest_if_flooded(self.voice.clock.get(), session).await;
             }
