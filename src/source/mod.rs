@@ -26,6 +26,7 @@ pub mod pcie;
 pub mod pressure;
 pub mod processes;
 pub mod qdiscs;
+pub mod qmp;
 pub mod queue_statistics;
 pub mod rdma;
 pub mod rings;
@@ -65,4 +66,5 @@ pub static SOURCES: &[&SourceInfo] = &[
     &processes::SOURCE,
     &flows::SOURCE,
     &threads::SOURCE,
+    &qmp::SOURCE,
 ];

@@ -6,4 +6,5 @@ pub mod ioctl;
 pub mod message;
 pub mod namespace;
 pub mod netlink;
+pub mod qmp;
 pub mod sock_diag;
