@@ -15,6 +15,7 @@ pub mod fec;
 #[cfg(test)]
 mod fixture;
 pub mod interrupts;
+pub mod libvirt;
 pub mod line_error;
 pub mod link_bursts;
 pub mod link_counters;
@@ -59,4 +60,5 @@ pub static SOURCES: &[&SourceInfo] = &[
     &pcie::SOURCE,
     &bonding::SOURCE,
     &rdma::SOURCE,
+    &libvirt::SOURCE,
 ];

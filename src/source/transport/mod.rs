@@ -3,5 +3,6 @@
 pub mod ethtool;
 pub mod genetlink;
 pub mod ioctl;
+pub mod libvirt;
 pub mod message;
 pub mod netlink;
