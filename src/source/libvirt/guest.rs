@@ -239,9 +239,9 @@ impl Guest {
         }
         match words::operation(&job.parameters) {
             Operation::Other => return self.other_job(),
-            Operation::Migration(Direction::Incoming) => self.begin(Stage::Coming),
+            Operation::Migration(Direction::Incoming) => self.begin(Stage::Coming, now),
             // libvirt has statistics of migrations on the source only.
-            Operation::Migration(Direction::Outgoing) | Operation::Unsaid => self.begin(Stage::Leaving),
+            Operation::Migration(Direction::Outgoing) | Operation::Unsaid => self.begin(Stage::Leaving, now),
         }
         (self.seen, self.ending) = (true, None);
         if let Some((count, at)) = self.iteration.take() {
@@ -267,10 +267,12 @@ impl Guest {
         }
     }
 
-    fn begin(&mut self, stage: Stage) {
+    fn begin(&mut self, stage: Stage, now: Monotonic) {
         if self.stage != stage {
             self.reset();
             self.stage = stage;
+            // It was asked at the pace of what it did before.
+            self.due = self.due.min(Monotonic(now.0 + self.interval()));
         }
     }
 
@@ -353,7 +355,7 @@ impl Guest {
     fn refused(&mut self, question: Question, refusal: &Refusal, now: Monotonic) {
         match refusal.code {
             ONLY_AT_SOURCE => {
-                self.begin(Stage::Coming);
+                self.begin(Stage::Coming, now);
                 if !self.seen {
                     self.say_status(now, Status::Active);
                 }

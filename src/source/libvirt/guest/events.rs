@@ -59,7 +59,7 @@ impl Guest {
     }
 
     fn moves(&mut self, stage: Stage, at: Monotonic) {
-        self.begin(stage);
+        self.begin(stage, at);
         self.noted.get_or_insert(at);
         self.due = self.due.min(at);
     }
