@@ -58,12 +58,14 @@ pub struct Daemon {
     watch: RefCell<Watch>,
     /// The list is to be read, or can be again.
     list: Notify,
+    /// The list has come: guests may be there to be asked.
+    listed: Notify,
 }
 
 impl Daemon {
     /// One of which nothing is known.
     pub fn new(path: PathBuf, clock: Now, board: Board) -> Self {
-        Self { path, clock, board, watch: RefCell::default(), list: Notify::new() }
+        Self { path, clock, board, watch: RefCell::default(), list: Notify::new(), listed: Notify::new() }
     }
 
     /// Watches it until the orders end.
@@ -105,10 +107,13 @@ impl Daemon {
             self.watch.borrow_mut().disconnected(unavailable(&broken), now);
             self.board.trouble(&self.path, EVENTS, Some(broken.to_string()));
             self.publish();
-            wait = if now.since(began) > GOOD { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT) };
+            if now.since(began) > GOOD {
+                wait = FIRST_WAIT;
+            }
             if !self.wait(wait, orders).await {
                 return;
             }
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -157,7 +162,8 @@ impl Daemon {
                 changed = orders.changed() => match changed {
                     Ok(()) => self.take_orders(orders),
                     Err(_) => return None,
-                }
+                },
+                () = self.listed.notified() => {}
             }
         }
     }
@@ -211,9 +217,11 @@ impl Daemon {
                 Ok(conversation) => self.read_lists(conversation).await,
                 Err(broken) => broken,
             };
-            let lived = self.clock.get().since(began);
-            wait = if lived > GOOD { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT_WANTED) };
+            if self.clock.get().since(began) > GOOD {
+                wait = FIRST_WAIT;
+            }
             sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
             // If the whole daemon is gone, the other connection says so.
             let trouble = self.watch.borrow().is_connected().then(|| broken.to_string());
             self.board.trouble(&self.path, LIST, trouble);
@@ -250,6 +258,7 @@ impl Daemon {
             let trouble = match happening {
                 Happening::Answer((), Ok(body)) => {
                     self.watch.borrow_mut().list(procedure::domains(&body)?, self.clock.get());
+                    self.listed.notify_one();
                     answered = true;
                     None
                 }
