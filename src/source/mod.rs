@@ -16,6 +16,7 @@ pub mod fec;
 mod fixture;
 pub mod flows;
 pub mod interrupts;
+pub mod libvirt;
 pub mod line_error;
 pub mod link_bursts;
 pub mod link_counters;
@@ -67,4 +68,5 @@ pub static SOURCES: &[&SourceInfo] = &[
     &flows::SOURCE,
     &threads::SOURCE,
     &qmp::SOURCE,
+    &libvirt::SOURCE,
 ];

@@ -3,6 +3,7 @@
 pub mod ethtool;
 pub mod genetlink;
 pub mod ioctl;
+pub mod libvirt;
 pub mod message;
 pub mod namespace;
 pub mod netlink;
