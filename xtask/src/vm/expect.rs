@@ -10,7 +10,7 @@
 
 use anyhow::{bail, Context, Result};
 
-use super::exposition::{Sample, Selector};
+use lab::exposition::{Sample, Selector};
 use super::report::Row;
 
 /// What miglink said in the snapshot of this name.
@@ -76,7 +76,7 @@ fn row(at: &str, selector: &str, miglink: String, tool: String, ok: bool) -> Row
 
 #[cfg(test)]
 mod tests {
-    use super::super::exposition::parse;
+    use lab::exposition::parse;
     use super::judge;
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::compare::{Pair, Snapshot, Value};
 use super::expect;
-use super::exposition::Sample;
+use lab::exposition::Sample;
 use super::report::Row;
 
 /// Counters that a driver keeps itself, and may set to 0 while the device stays.

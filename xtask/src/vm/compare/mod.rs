@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 
-use super::exposition::{self, Sample, Selector};
+use lab::exposition::{self, Sample, Selector};
 use super::settings::Settings;
 use super::tools::Tools;
 
