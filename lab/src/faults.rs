@@ -59,7 +59,7 @@ impl Faults {
     pub fn settings(&self, hosts: &[Host; 2]) -> Result<()> {
         for fault in &self.faults {
             if let Fault::Sysctl { side, set } = fault {
-                set.iter().try_for_each(|(name, value)| host(hosts, *side).sysctl(name, value))?;
+                set.iter().try_for_each(|(name, value)| host(hosts, *side).sysctl(name, &value.0))?;
             }
         }
         Ok(())

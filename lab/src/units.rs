@@ -26,8 +26,31 @@ pub struct Span(pub Duration);
 
 /// A share in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Text")]
 pub struct Percent(pub f64);
+
+/// A text, or a number taken as it is written: YAML has types that people do not think of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Scalar")]
+pub struct Text(pub String);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl From<Scalar> for Text {
+    fn from(scalar: Scalar) -> Self {
+        Self(match scalar {
+            Scalar::Integer(value) => value.to_string(),
+            Scalar::Float(value) => value.to_string(),
+            Scalar::Text(value) => value,
+        })
+    }
+}
 
 const KIB: f64 = 1024.0;
 
@@ -115,10 +138,10 @@ impl TryFrom<String> for Span {
     }
 }
 
-impl TryFrom<String> for Percent {
+impl TryFrom<Text> for Percent {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(Text(text): Text) -> Result<Self, String> {
         let plain = text.strip_suffix('%').unwrap_or(&text);
         let percent = plain.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
         percent.map(Self).ok_or(format!("'{text}' is no percentage; write a number from 0 to 100, for example 0.2%"))
@@ -134,7 +157,7 @@ fn number(text: &str, factor: impl Fn(&str) -> Option<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Percent, Rate, Size, Span};
+    use super::{Percent, Rate, Size, Span, Text};
     use std::time::Duration;
 
     #[test]
@@ -145,8 +168,8 @@ mod tests {
         assert_eq!(Rate::try_from("50MiB/s".to_owned()), Ok(Rate::Bytes(50 << 20)));
         assert_eq!(Rate::try_from("unlimited".to_owned()), Ok(Rate::Unlimited));
         assert_eq!(Span::try_from("300ms".to_owned()), Ok(Span(Duration::from_millis(300))));
-        assert_eq!(Percent::try_from("0.2%".to_owned()), Ok(Percent(0.2)));
-        assert_eq!(Percent::try_from("5".to_owned()), Ok(Percent(5.0)));
+        assert_eq!(Percent::try_from(Text("0.2%".to_owned())), Ok(Percent(0.2)));
+        assert_eq!(Percent::try_from(Text("5".to_owned())), Ok(Percent(5.0)));
     }
 
     #[test]
@@ -156,6 +179,6 @@ mod tests {
         }
         assert!(Rate::try_from("0mbit".to_owned()).is_err());
         assert!(Span::try_from("2h".to_owned()).is_err());
-        assert!(Percent::try_from("101".to_owned()).is_err());
+        assert!(Percent::try_from(Text("101".to_owned())).is_err());
     }
 }

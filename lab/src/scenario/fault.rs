@@ -1,7 +1,7 @@
 //! What goes wrong in a scenario, and when. Times count from the start of the migration.
 
 use super::Scenario;
-use crate::units::{Percent, Rate, Span};
+use crate::units::{Percent, Rate, Span, Text};
 use anyhow::{ensure, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ pub enum Fault {
         /// Where.
         side: Side,
         /// Names (under `net.`) and values.
-        set: BTreeMap<String, String>,
+        set: BTreeMap<String, Text>,
     },
     /// The hypervisor gets this share of one CPU.
     CpuQuota {
