@@ -67,6 +67,11 @@ impl Exporter {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The newest scrape.
+    pub fn newest_scrape(&self) -> Option<Scrape> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).0.last().cloned()
+    }
+
     /// The newest value of a sum.
     pub fn newest(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +103,8 @@ impl Timeline {
     /// The last value of a label of a series.
     pub fn label(&self, name: &str, labels: &[(&str, &str)], label: &str) -> Option<String> {
         let selector = Selector::new(name, labels);
-        let found = self.0.iter().rev().find_map(|scrape| scrape.samples.iter().find(|s| selector.matches(s)));
+        let found =
+            self.0.iter().rev().find_map(|scrape| scrape.samples.iter().find(|s| selector.matches(s)));
         found.map(|sample| sample.label(label).to_owned())
     }
 }

@@ -38,7 +38,7 @@ struct Change {
 /// What is still to happen, soonest first, and what goes on.
 #[derive(Debug)]
 pub struct Faults {
-    faults: Vec<Fault>,
+    list: Vec<Fault>,
     changes: Vec<Change>,
     traffic: Vec<(usize, Traffic)>,
 }
@@ -52,12 +52,12 @@ impl Faults {
             changes.extend(until.map(|until| Change { at: until.0, fault, begins: false }));
         }
         changes.sort_by_key(|change| change.at);
-        Self { faults: scenario.faults.clone(), changes, traffic: Vec::new() }
+        Self { list: scenario.faults.clone(), changes, traffic: Vec::new() }
     }
 
     /// Kernel settings, which sockets take up when they are opened: before hypervisors start.
     pub fn settings(&self, hosts: &[Host; 2]) -> Result<()> {
-        for fault in &self.faults {
+        for fault in &self.list {
             if let Fault::Sysctl { side, set } = fault {
                 set.iter().try_for_each(|(name, value)| host(hosts, *side).sysctl(name, &value.0))?;
             }
@@ -67,8 +67,8 @@ impl Faults {
 
     /// What is there from the start.
     pub fn from_the_start(&mut self, stage: &mut Stage) -> Result<()> {
-        for fault in 0..self.faults.len() {
-            if self.faults[fault].times().0.is_none() {
+        for fault in 0..self.list.len() {
+            if self.list[fault].times().0.is_none() {
                 self.begin(fault, stage)?;
             }
         }
@@ -89,7 +89,7 @@ impl Faults {
     }
 
     fn begin(&mut self, number: usize, stage: &mut Stage) -> Result<()> {
-        match &self.faults[number] {
+        match &self.list[number] {
             Fault::CompetingTraffic { streams, port, .. } => {
                 let [from, to] = stage.hosts;
                 let address = stage.world.address(Side::Destination);
@@ -111,7 +111,7 @@ impl Faults {
     }
 
     fn end(&mut self, number: usize, stage: &mut Stage) -> Result<()> {
-        match &self.faults[number] {
+        match &self.list[number] {
             Fault::CompetingTraffic { .. } => self.traffic.retain(|(fault, _)| *fault != number),
             Fault::BusyMonitor { .. } => stage.pair.hold_monitors(false)?,
             Fault::Loss { .. } => shape::lose_nothing(&stage.world.last_hop().0)?,

@@ -73,7 +73,11 @@ mod tests {
     /// Runs a tool of the C toolchain; `None` where there is none, or it cannot make 32-bit code.
     fn tool(words: &str) -> Option<()> {
         let words: Vec<&str> = words.split(' ').collect();
-        Command::new(words[0]).args(&words[1..]).output().is_ok_and(|output| output.status.success()).then_some(())
+        Command::new(words[0])
+            .args(&words[1..])
+            .output()
+            .is_ok_and(|output| output.status.success())
+            .then_some(())
     }
 
     #[test]
@@ -86,7 +90,8 @@ mod tests {
             tool(&format!("ld {flags} -o {} {}", bytes.display(), object.display()))
         });
         if made.is_none() {
-            writeln!(std::io::stdout(), "SKIPPED the boot sector's source: gcc -m32 and ld are needed").unwrap();
+            writeln!(std::io::stdout(), "SKIPPED the boot sector's source: gcc -m32 and ld are needed")
+                .unwrap();
             return;
         }
         assert_eq!(std::fs::read(bytes).unwrap(), BOOT_SECTOR);

@@ -51,7 +51,11 @@ impl Host {
             .context("ip netns exec")?;
         let outer = made.child(child)?;
         let first = clock::wait("a host", Duration::from_secs(10), stop, || {
-            anyhow::ensure!(alive(outer), "{}", fs::read_to_string(folder.join("host.log")).unwrap_or_default());
+            anyhow::ensure!(
+                alive(outer),
+                "{}",
+                fs::read_to_string(folder.join("host.log")).unwrap_or_default()
+            );
             Ok(ready.exists().then(|| only_child(outer)).flatten())
         })?;
         made.process(first)?;
@@ -115,7 +119,8 @@ impl Host {
         let own = space(&self.first.to_string());
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let names = all.filter_map(|entry| entry.file_name().into_string().ok());
-        let inside = names.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && own.is_some() && space(pid) == own);
+        let inside =
+            names.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && own.is_some() && space(pid) == own);
         let wanted = inside.filter(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(text)

@@ -8,6 +8,7 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod exporter;
 pub mod exposition;
 pub mod faults;
@@ -17,6 +18,7 @@ pub mod made;
 pub mod monitor;
 pub mod names;
 pub mod pair;
+pub mod proxy;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -57,7 +57,7 @@ impl Monitor {
         });
         let mut monitor = Self { stream, answers, events, gone };
         ensure!(monitor.answer()?.get("QMP").is_some(), "{}: no QMP greeting", path.display());
-        monitor.ask("qmp_capabilities", json!({}))?;
+        monitor.ask("qmp_capabilities", &json!({}))?;
         Ok(monitor)
     }
 
@@ -65,20 +65,22 @@ impl Monitor {
     ///
     /// # Errors
     /// QEMU's own words, or that it gave none in time.
-    pub fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {
+    pub fn ask(&mut self, command: &str, arguments: &Value) -> Result<Value> {
         let mut line = json!({"execute": command, "arguments": arguments}).to_string();
         line.push('\n');
         self.stream.write_all(line.as_bytes()).with_context(|| command.to_owned())?;
         let mut answer = self.answer().with_context(|| command.to_owned())?;
         match answer.get_mut("return") {
             Some(value) => Ok(value.take()),
-            None => bail!("{command}: {}", answer["error"]["desc"].as_str().unwrap_or("an error without words")),
+            None => {
+                bail!("{command}: {}", answer["error"]["desc"].as_str().unwrap_or("an error without words"))
+            }
         }
     }
 
     /// A command of the human monitor, and what it prints.
     pub fn human(&mut self, line: &str) -> Result<String> {
-        let said = self.ask("human-monitor-command", json!({"command-line": line}))?;
+        let said = self.ask("human-monitor-command", &json!({"command-line": line}))?;
         Ok(said.as_str().unwrap_or_default().to_owned())
     }
 
@@ -101,7 +103,7 @@ impl Monitor {
     pub fn enable(&mut self, capabilities: &[&str]) -> Result<()> {
         let on: Vec<Value> =
             capabilities.iter().map(|name| json!({"capability": name, "state": true})).collect();
-        self.ask("migrate-set-capabilities", json!({"capabilities": on})).map(drop)
+        self.ask("migrate-set-capabilities", &json!({"capabilities": on})).map(drop)
     }
 
     fn answer(&self) -> Result<Value> {

@@ -21,8 +21,10 @@ pub fn text(outcomes: &Outcomes) -> String {
     text
 }
 
-fn line(truth: &Truth) -> String {
-    let mut line = format!("{}: {}", truth.vm, if truth.result.is_empty() { "no end" } else { &truth.result });
+/// What happened to one guest, in one line.
+pub fn line(truth: &Truth) -> String {
+    let mut line =
+        format!("{}: {}", truth.vm, if truth.result.is_empty() { "no end" } else { &truth.result });
     let mut add = |value: Option<String>| {
         if let Some(value) = value {
             line.push_str(", ");
@@ -35,7 +37,9 @@ fn line(truth: &Truth) -> String {
     add(truth.transferred_bytes.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6)));
     add(truth.iterations.map(|iterations| format!("{iterations} iterations")));
     add(truth.dirty_rate.map(|rate| {
-        let asked = truth.dirty_rate_asked.map_or("flat out".into(), |asked| format!("{:.1} asked", asked as f64 / 1e6));
+        let asked = truth
+            .dirty_rate_asked
+            .map_or("flat out".into(), |asked| format!("{:.1} asked", asked as f64 / 1e6));
         format!("guest dirties {:.1} MB/s ({asked})", rate / 1e6)
     }));
     add(truth.error.clone());

@@ -159,7 +159,7 @@ impl Lab {
     }
 
     /// Waits until both miglinks have counted the end of every migration, or their time is over.
-    fn settle(&self, stop: &Stop) -> Result<()> {
+    pub fn settle(&self, stop: &Stop) -> Result<()> {
         let limit = clock::now() + SETTLE;
         let counted = |(side, exporter): (Side, &Exporter)| {
             let count = exporter.newest(names::MIGRATIONS, &[("direction", side.direction())]);

@@ -18,7 +18,7 @@ pub fn run(line: &str) -> Result<String> {
 /// # Errors
 /// When it fails; with what it said.
 pub fn finish(command: &mut Command) -> Result<String> {
-    let name = format!("{:?}", command).replace('"', "");
+    let name = format!("{command:?}").replace('"', "");
     let output = command.stdin(Stdio::null()).output().with_context(|| name.clone())?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -58,7 +58,7 @@ pub fn ended(source: &Monitor) -> Option<(String, f64)> {
 
 /// Asks for QEMU's last answer, which libvirt leaves no long time for.
 pub fn last_answer(guest: &mut Guest) -> Value {
-    guest.source.ask("query-migrate", json!({})).unwrap_or_default()
+    guest.source.ask("query-migrate", &json!({})).unwrap_or_default()
 }
 
 impl Truth {

@@ -132,9 +132,9 @@ impl TryFrom<String> for Span {
             _ => None,
         };
         let seconds = number(&text, factor).filter(|seconds| *seconds <= 3600.0);
-        seconds
-            .map(|seconds| Self(Duration::from_secs_f64(seconds)))
-            .ok_or(format!("'{text}' is no time of at most an hour; write a number with ms, s or m, for example 300ms"))
+        seconds.map(|seconds| Self(Duration::from_secs_f64(seconds))).ok_or(format!(
+            "'{text}' is no time of at most an hour; write a number with ms, s or m, for example 300ms"
+        ))
     }
 }
 
@@ -144,7 +144,9 @@ impl TryFrom<Text> for Percent {
     fn try_from(Text(text): Text) -> Result<Self, String> {
         let plain = text.strip_suffix('%').unwrap_or(&text);
         let percent = plain.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-        percent.map(Self).ok_or(format!("'{text}' is no percentage; write a number from 0 to 100, for example 0.2%"))
+        percent
+            .map(Self)
+            .ok_or(format!("'{text}' is no percentage; write a number from 0 to 100, for example 0.2%"))
     }
 }
 

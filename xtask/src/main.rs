@@ -26,6 +26,8 @@ enum Task {
     /// Real live migrations between two hosts made of namespaces (root)
     #[command(subcommand)]
     Lab(lab::cli::Command),
+    /// One real, slow live migration to look at, with miglink's page (root)
+    Demo(lab::demo::Arguments),
     /// Benchmarks of the whole program; without a name: which there are
     Bench(bench::Arguments),
 }
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Vm(args) => vm::run(&args),
         Task::Lab(command) => migrations::run(&command),
+        Task::Demo(arguments) => migrations::demo(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };
     done.unwrap_or_else(|error| {

@@ -1,8 +1,9 @@
-//! `cargo xtask lab`: installs what the lab needs, then hands over to it.
+//! `cargo xtask lab` and `cargo xtask demo`: install what the lab needs, then hand over to it.
 
 use crate::apt;
 use anyhow::Result;
 use lab::cli::{self, Command};
+use lab::demo;
 use std::process::ExitCode;
 
 /// Hypervisor, libvirt, and what shapes and breaks a path.
@@ -21,4 +22,10 @@ pub fn run(command: &Command) -> Result<ExitCode> {
         eprintln!("{error:#}; scenarios that need them are skipped");
     }
     cli::perform(command)
+}
+
+/// Shows one migration; it needs no libvirt.
+pub fn demo(arguments: &demo::Arguments) -> Result<ExitCode> {
+    apt::ensure(&["iproute2", "qemu-system-x86"])?;
+    demo::run(arguments)
 }

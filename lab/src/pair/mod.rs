@@ -62,7 +62,7 @@ impl Pair {
             Driver::Libvirt(virsh) => virsh.migrate(scenario),
             Driver::Qemu => self.guests.iter_mut().try_for_each(|guest| {
                 let uri = format!("tcp:{}:{}", self.address, guest.port);
-                guest.source.ask("migrate", json!({"uri": uri})).map(drop)
+                guest.source.ask("migrate", &json!({"uri": uri})).map(drop)
             }),
         }
     }
@@ -87,14 +87,13 @@ impl Pair {
     pub fn max_bandwidth(&mut self, rate: Rate) -> Result<()> {
         match &mut self.driver {
             Driver::Libvirt(virsh) => virsh.max_bandwidth(rate),
-            Driver::Qemu => {
-                self.all("migrate-set-parameters", &json!({"max-bandwidth": rate.bytes().unwrap_or(NO_LIMIT)}))
-            }
+            Driver::Qemu => self
+                .all("migrate-set-parameters", &json!({"max-bandwidth": rate.bytes().unwrap_or(NO_LIMIT)})),
         }
     }
 
     fn all(&mut self, command: &str, arguments: &serde_json::Value) -> Result<()> {
-        self.guests.iter_mut().try_for_each(|guest| guest.source.ask(command, arguments.clone()).map(drop))
+        self.guests.iter_mut().try_for_each(|guest| guest.source.ask(command, arguments).map(drop))
     }
 
     /// The hypervisors' processes on a host.
@@ -163,7 +162,8 @@ impl Guest {
         let pages = (dirty.0 - START) / PAGE;
         (0..PROBES)
             .map(|probe| {
-                let said = self.source.human(&format!("xp /1xb {:#x}", START + probe * pages / PROBES * PAGE))?;
+                let said =
+                    self.source.human(&format!("xp /1xb {:#x}", START + probe * pages / PROBES * PAGE))?;
                 let byte = said.trim().rsplit("0x").next().unwrap_or_default();
                 u8::from_str_radix(byte, 16).with_context(|| format!("a byte of the guest: {said}"))
             })

@@ -47,7 +47,13 @@ pub fn wait_for_guest(serial: &Path, stop: &Stop) -> Result<()> {
 }
 
 /// Starts both QEMUs of every guest, sets what the scenario says, and waits until the guests dirty memory.
-pub fn start(made: &Made, world: &World, hosts: &[Host; 2], scenario: &Scenario, stop: &Stop) -> Result<Pair> {
+pub fn start(
+    made: &Made,
+    world: &World,
+    hosts: &[Host; 2],
+    scenario: &Scenario,
+    stop: &Stop,
+) -> Result<Pair> {
     let image = write_image(made, scenario)?;
     let names: Vec<String> = (1..=scenario.count).map(|number| format!("guest{number}")).collect();
     for name in &names {
@@ -63,7 +69,7 @@ pub fn start(made: &Made, world: &World, hosts: &[Host; 2], scenario: &Scenario,
         let (mut source, mut destination) = (connect(&folders[0])?, connect(&folders[1])?);
         prepare(&mut source, scenario)?;
         prepare(&mut destination, scenario)?;
-        destination.ask("migrate-incoming", json!({"uri": format!("tcp:0.0.0.0:{port}")}))?;
+        destination.ask("migrate-incoming", &json!({"uri": format!("tcp:0.0.0.0:{port}")}))?;
         let (folders, destination) = (folders.clone(), Some(destination));
         guests.push(Guest { name, source, destination, dirty_rate: None, folders, port });
     }
@@ -114,7 +120,7 @@ fn prepare(monitor: &mut Monitor, scenario: &Scenario) -> Result<()> {
     capabilities.extend(migrate.auto_converge.then_some("auto-converge"));
     capabilities.extend(migrate.postcopy_after.map(|_| "postcopy-ram"));
     monitor.enable(&capabilities)?;
-    monitor.ask("migrate-set-parameters", Value::Object(parameters)).map(drop)
+    monitor.ask("migrate-set-parameters", &Value::Object(parameters)).map(drop)
 }
 
 /// The configuration that miglink needs to be let in as the scenario says; empty for none.

@@ -141,7 +141,10 @@ impl Fault {
         }
         if let Self::BusyMonitor { .. } = self {
             let has_own = matches!(scenario.watch, super::Watch::Qmp);
-            ensure!(has_own, "faults: busy_monitor needs watch: qmp (libvirt and flow hold every monitor anyway)");
+            ensure!(
+                has_own,
+                "faults: busy_monitor needs watch: qmp (libvirt and flow hold every monitor anyway)"
+            );
         }
         Ok(())
     }

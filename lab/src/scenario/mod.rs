@@ -3,6 +3,8 @@
 
 pub mod expect;
 pub mod fault;
+#[cfg(test)]
+mod tests;
 
 use crate::units::{Percent, Rate, Size, Span};
 use anyhow::{ensure, Context, Result};
@@ -174,7 +176,10 @@ impl Scenario {
         let direct = self.namespaced.is_none() || self.path.router.is_none();
         ensure!(direct, "namespaced: not together with path.router");
         let plain = self.namespaced.is_none() && self.count == 1;
-        ensure!(plain || !self.watch.by_libvirt(), "watch: libvirt moves one guest, in its host's own namespace");
+        ensure!(
+            plain || !self.watch.by_libvirt(),
+            "watch: libvirt moves one guest, in its host's own namespace"
+        );
         self.faults.iter().try_for_each(|fault| fault.check(self))
     }
 

@@ -40,8 +40,11 @@ fn token_bucket(namespace: &str, link: &str, rate: Rate, queue: &str) -> Result<
 fn delayed(namespace: &str, port: &str, delay: Span, rate: Rate) -> Result<()> {
     let rate = rate.bytes().map_or(String::new(), |bytes| format!("rate {}bit", u128::from(bytes) * 8));
     let delay = delay.0.as_micros();
-    let line = format!("tc -n {namespace} qdisc add dev {port} root netem limit 20000 delay {delay}us {rate}");
-    shell::run(&line).map(drop).with_context(|| format!("{SKIPPED} path.router.delay: this kernel has no netem"))
+    let line =
+        format!("tc -n {namespace} qdisc add dev {port} root netem limit 20000 delay {delay}us {rate}");
+    shell::run(&line)
+        .map(drop)
+        .with_context(|| format!("{SKIPPED} path.router.delay: this kernel has no netem"))
 }
 
 /// Loses packets at random where a hook of the packet filter sees them.
@@ -51,7 +54,7 @@ pub fn lose(namespace: &str, hook: &str, share: Percent) -> Result<()> {
     let chance = (share.0 * 1000.0).round() as u32;
     let rules = format!(
         "table ip lab {{ chain lose {{ type filter hook {hook} priority 0; \
-         numgen random mod 100000 < {chance} drop; }} }}"
+         numgen random mod 100000 < {chance} drop; }}; }}"
     );
     let mut nft = Command::new("ip");
     shell::finish(nft.args(["netns", "exec", namespace, "nft", &rules])).map(drop)

@@ -29,17 +29,21 @@ pub fn prepare(made: &Made, world: &World, side: Side) -> Result<String> {
         let path = folder.join(own);
         fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
         mount_point(made, Path::new(seen))?;
-        setup.push_str(&format!("mount --bind {} {seen}\n", path.display()));
+        setup += &bind(&path, seen);
     }
     mount_point(made, Path::new(CACHE))?;
-    setup.push_str(&format!("mount --bind {} {CACHE}\n", cache()?.display()));
+    setup += &bind(&cache()?, CACHE);
     for (name, text) in files(world, side)? {
         fs::write(folder.join(name), text).with_context(|| name.to_owned())?;
     }
     for name in ["passwd", "group", "hosts"] {
-        setup.push_str(&format!("mount --bind {}/{name} /etc/{name}\n", folder.display()));
+        setup += &bind(&folder.join(name), &format!("/etc/{name}"));
     }
     Ok(setup)
+}
+
+fn bind(own: &Path, seen: &str) -> String {
+    format!("mount --bind {} {seen}\n", own.display())
 }
 
 /// A folder that is only mounted over; one that was not there is removed at the end.

@@ -36,7 +36,13 @@ pub struct Virsh {
 }
 
 /// Starts both daemons and the guest on the source.
-pub fn start(made: &Made, world: &World, hosts: &[Host; 2], scenario: &Scenario, stop: &Stop) -> Result<Pair> {
+pub fn start(
+    made: &Made,
+    world: &World,
+    hosts: &[Host; 2],
+    scenario: &Scenario,
+    stop: &Stop,
+) -> Result<Pair> {
     let image = write_image(made, scenario)?;
     for host in hosts {
         let pid_file = host.folder.join("libvirtd.pid");
@@ -49,7 +55,8 @@ pub fn start(made: &Made, world: &World, hosts: &[Host; 2], scenario: &Scenario,
     for host in hosts {
         let asker = Virsh { enter: host_words(host), destination: String::new(), migration: None };
         // `version` would ask QEMU for its capabilities, which takes long: that is for the second question.
-        clock::wait("libvirtd", START, stop, || Ok(asker.run("list").ok())).with_context(|| host.log("libvirtd.log"))?;
+        clock::wait("libvirtd", START, stop, || Ok(asker.run("list").ok()))
+            .with_context(|| host.log("libvirtd.log"))?;
         asker.run("version")?;
     }
     let domain = hosts[0].folder.join("domain.xml");
@@ -61,8 +68,7 @@ pub fn start(made: &Made, world: &World, hosts: &[Host; 2], scenario: &Scenario,
     }
     let folders = [hosts[0].folder.join("log"), hosts[1].folder.join("log")];
     let source = Monitor::connect(&folders[0].join(super::qemu::lab_socket(GUEST)))?;
-    let guest =
-        Guest { name: GUEST.into(), source, destination: None, dirty_rate: None, folders, port: 0 };
+    let guest = Guest { name: GUEST.into(), source, destination: None, dirty_rate: None, folders, port: 0 };
     let address = world.hypervisor_address(Side::Destination);
     Ok(Pair { guests: vec![guest], driver: Driver::Libvirt(virsh), address, held: Vec::new() })
 }
