@@ -22,7 +22,7 @@ pub enum Command {
 /// Flags of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Scenario files
+    /// Scenario files, or folders of them
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// For machines
@@ -59,7 +59,8 @@ pub fn perform(command: &Command) -> Result<ExitCode> {
 
 fn run_all(arguments: &Arguments) -> Result<ExitCode> {
     // All files are read first: a mistake in the last is told before the first takes its time.
-    let scenarios = arguments.files.iter().map(|file| Scenario::read(file)).collect::<Result<Vec<_>>>()?;
+    let files = files(&arguments.files)?;
+    let scenarios = files.iter().map(|file| Scenario::read(file)).collect::<Result<Vec<_>>>()?;
     if !rustix::process::geteuid().is_root() {
         println!("SKIPPED: namespaces and control groups need root");
         return Ok(ExitCode::SUCCESS);
@@ -68,7 +69,7 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
     let options = Options { miglink, keep: arguments.keep };
     let stop = Stop::on_signals()?;
     let mut ends = Vec::new();
-    for (file, scenario) in arguments.files.iter().zip(&scenarios) {
+    for (file, scenario) in files.iter().zip(&scenarios) {
         let start = clock::now();
         let end = run_one(scenario, &options, &stop);
         stop.check()?;
@@ -84,6 +85,23 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&all).context("JSON")?);
     }
     Ok(ExitCode::from(u8::from(ends.iter().any(|(_, end)| word(end) == "FAILED"))))
+}
+
+/// The files, and those in the folders by name.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
+        let mut inside = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        inside.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        inside.sort();
+        files.append(&mut inside);
+    }
+    Ok(files)
 }
 
 fn run_one(scenario: &Scenario, options: &Options, stop: &Stop) -> End {

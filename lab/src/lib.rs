@@ -21,6 +21,7 @@ pub mod pair;
 pub mod proxy;
 pub mod report;
 pub mod run;
+pub mod said;
 pub mod scenario;
 pub mod shell;
 pub mod stop;

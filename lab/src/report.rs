@@ -14,6 +14,11 @@ pub fn text(outcomes: &Outcomes) -> String {
     let mut text = String::new();
     for truth in &outcomes.truths {
         writeln!(text, "  {}", line(truth)).ok();
+        for said in outcomes.said.iter().filter(|said| said.vm == truth.vm) {
+            if let Some(line) = said.line(truth) {
+                writeln!(text, "    {line}").ok();
+            }
+        }
     }
     for check in &outcomes.checks {
         writeln!(text, "  {}", judged(check)).ok();

@@ -6,6 +6,7 @@ use crate::faults::{Faults, Stage};
 use crate::host::Host;
 use crate::made::Made;
 use crate::pair::{libvirt, qemu, Pair};
+use crate::said::Said;
 use crate::scenario::expect::Outcome;
 use crate::scenario::fault::Side;
 use crate::scenario::{Scenario, Watch};
@@ -35,6 +36,8 @@ pub struct Outcomes {
     pub name: String,
     /// What really happened to each guest.
     pub truths: Vec<Truth>,
+    /// What miglink said of each guest, first on the source, then on the destination.
+    pub said: Vec<Said>,
     /// The comparisons.
     pub checks: Vec<Check>,
 }
@@ -70,15 +73,18 @@ pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcom
     let mut lab = Lab::start(scenario, options, stop)?;
     let truths = lab.migrate(stop, |_| ())?;
     lab.settle(stop)?;
-    let mut checks = check::scenario(scenario, &truths);
+    let (mut checks, mut said) = (check::scenario(scenario, &truths), Vec::new());
     let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
     if let Ok(both) = <[Timeline; 2]>::try_from(timelines) {
         checks.extend(check::exporters(scenario, &truths, &both));
+        for (side, timeline) in Side::BOTH.into_iter().zip(&both) {
+            said.extend(truths.iter().map(|truth| Said::of(truth, side, timeline)));
+        }
         if options.keep {
             report::write_timelines(lab.made.folder(), &both)?;
         }
     }
-    Ok(Outcomes { name: scenario.name.clone(), truths, checks })
+    Ok(Outcomes { name: scenario.name.clone(), truths, said, checks })
 }
 
 impl Lab {

@@ -94,6 +94,18 @@ impl Truth {
         }
     }
 
+    /// The length of a phase, by its name in miglink, in seconds.
+    pub fn phase(&self, name: &str) -> Option<f64> {
+        let (start, end) = match name {
+            "setup" => (self.setup_at, self.active_at),
+            "memory_copy" => (self.active_at, self.stop_at.or(self.ended_at)),
+            "state_transfer" => (self.stop_at, self.resume_at),
+            "postcopy" => (self.postcopy_at, self.ended_at),
+            _ => (None, None),
+        };
+        start.zip(end).map(|(start, end)| end - start)
+    }
+
     /// From its start to its end.
     pub fn length(&self) -> Option<f64> {
         self.setup_at.zip(self.ended_at).map(|(start, end)| end - start)
