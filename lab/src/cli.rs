@@ -67,6 +67,11 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
     }
     let miglink = if arguments.no_exporter { None } else { Some(binary(arguments.miglink.clone())?) };
     let options = Options { miglink, keep: arguments.keep };
+    if let Some(path) = &options.miglink {
+        let changed = path.metadata().and_then(|data| data.modified()).ok();
+        let age = changed.map_or(0, |at| clock::age(at).as_secs() / 60);
+        eprintln!("testing {}, built {age} minutes ago", path.display());
+    }
     let stop = Stop::on_signals()?;
     let mut ends = Vec::new();
     for (file, scenario) in files.iter().zip(&scenarios) {

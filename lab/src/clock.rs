@@ -15,6 +15,11 @@ pub fn wall() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
+/// How long ago a time of day was.
+pub fn age(at: SystemTime) -> Duration {
+    at.elapsed().unwrap_or_default()
+}
+
 /// Time since an instant.
 pub fn since(start: Instant) -> Duration {
     now().saturating_duration_since(start)
