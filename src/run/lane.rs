@@ -33,6 +33,8 @@ pub struct Done {
     pub result: Result<Reading, SourceError>,
     /// How long it took.
     pub took: Duration,
+    /// How much processor time of this thread it took: what it costs, where `took` also counts waiting.
+    pub cost: Duration,
 }
 
 /// A queue of jobs and the threads that serve it.
@@ -54,7 +56,7 @@ pub enum Message {
     /// Readings have been finished.
     Wake,
     /// Take up a new configuration.
-    Configure(Settings),
+    Configure(Box<Settings>),
     /// End.
     Stop,
 }
@@ -123,14 +125,14 @@ fn next(queue: &Mutex<Receiver<Job>>, wake: &Sender<Message>) -> Option<Job> {
 /// Opens a source if need be, and reads it. One that panics is a bug of ours; it is reported, and the others go on.
 fn perform(job: Job, clock: Clock) -> Done {
     let place = job.place;
-    let start = clock.now();
+    let (start, spent) = (clock.now(), Clock::thread());
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || open_and_read(job)));
-    let took = clock.now().since(start);
+    let (took, cost) = (clock.now().since(start), Clock::thread().saturating_sub(spent));
     let (source, result) = result.unwrap_or_else(|_| {
         let error = std::io::Error::other("it panicked; this is a bug of miglink, please report it");
         (None, Err(SourceError::Io { what: "reading".into(), error }))
     });
-    Done { place, source, result, took }
+    Done { place, source, result, took, cost }
 }
 
 fn open_and_read(job: Job) -> (Option<Box<dyn Source>>, Result<Reading, SourceError>) {

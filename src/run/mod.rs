@@ -12,3 +12,4 @@ pub mod process;
 pub mod schedule;
 pub mod serve;
 pub mod state;
+pub mod ticker;

@@ -16,6 +16,21 @@ const ON_CHANGE: u32 = 200;
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
+/// What is read closely while a migration is on may take half a hundredth of a core for each such source: a hundred
+/// migrations are followed less closely than one.
+const CLOSE: u32 = 200;
+
+/// What the host is like now, as far as it decides what is due.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Occasion {
+    /// Of the links.
+    pub generation: u64,
+    /// There is a physical link.
+    pub hardware: bool,
+    /// A migration is followed, with this much time between two readings.
+    pub close: Option<Duration>,
+}
+
 /// One source's plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -33,14 +48,21 @@ impl Plan {
     }
 
     /// Whether it is due now, when the links are of this generation.
-    pub fn is_due(&self, now: Monotonic, generation: u64) -> bool {
+    pub fn is_due(&self, now: Monotonic, occasion: Occasion) -> bool {
         let Some(last) = self.last else { return true };
         if self.failures > 0 && matches!(self.pace, Pace::Change(_)) {
             return now.since(last) >= self.retry();
         }
         match self.pace {
-            Pace::Fast | Pace::Tick | Pace::Migration => true,
-            Pace::Change(_) if self.generation != generation => now.since(last) >= self.took * ON_CHANGE,
+            Pace::Fast | Pace::Tick => true,
+            Pace::HardwareTick => occasion.hardware || self.generation != occasion.generation,
+            Pace::Migration => match occasion.close {
+                Some(every) => now.since(last) + every / 4 >= every.max(self.took * CLOSE),
+                None => now.since(last) + SLACK >= SECOND.max(self.took * THOUSANDTH),
+            },
+            Pace::Change(_) if self.generation != occasion.generation => {
+                now.since(last) >= self.took * ON_CHANGE
+            }
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
             Pace::Change(every) => now.since(last) + SLACK >= self.stretched(every),
         }
@@ -73,7 +95,8 @@ impl Plan {
     /// Whether what this source said then is still good: until three readings were missed.
     pub fn is_fresh(&self, then: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
-            Pace::Fast | Pace::Tick | Pace::Migration => tick,
+            Pace::Fast | Pace::Tick | Pace::HardwareTick => tick,
+            Pace::Migration => tick.max(self.took * THOUSANDTH),
             Pace::Change(every) => self.stretched(every),
         };
         now.since(then) <= expected * 3 + deadline
@@ -81,10 +104,11 @@ impl Plan {
 }
 
 const SLACK: Duration = Duration::from_millis(500);
+const SECOND: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use super::Plan;
+    use super::{Occasion, Plan};
     use crate::sample::monotonic::Monotonic;
     use crate::source::contract::Pace;
     use std::time::Duration;
@@ -93,39 +117,68 @@ mod tests {
         Monotonic(Duration::from_millis(milliseconds))
     }
 
+    fn links(generation: u64) -> Occasion {
+        Occasion { generation, ..Occasion::default() }
+    }
+
     #[test]
     fn a_dear_source_is_read_less_often() {
         let mut plan = Plan::new(Pace::Change(Duration::from_secs(1)));
-        assert!(plan.is_due(at(0), 1));
+        assert!(plan.is_due(at(0), links(1)));
         plan.done(at(0), Duration::from_micros(100), 1, true);
-        assert!(plan.is_due(at(1000), 1), "100 us a second is a ten-thousandth");
+        assert!(plan.is_due(at(1000), links(1)), "100 us a second is a ten-thousandth");
         plan.done(at(1000), Duration::from_millis(20), 1, true);
         plan.done(at(2000), Duration::from_millis(20), 1, true);
-        assert!(!plan.is_due(at(2300), 1), "the cost is still rising to its true value");
+        assert!(!plan.is_due(at(2300), links(1)), "the cost is still rising to its true value");
         for second in 3..9 {
             plan.done(at(second * 1000), Duration::from_millis(20), 1, true);
         }
-        assert!(!plan.is_due(at(27_000), 1));
-        assert!(plan.is_due(at(28_000), 1), "20 ms every 20 s is a thousandth");
+        assert!(!plan.is_due(at(27_000), links(1)));
+        assert!(plan.is_due(at(28_000), links(1)), "20 ms every 20 s is a thousandth");
     }
 
     #[test]
     fn a_change_of_links_is_followed_at_once() {
         let mut plan = Plan::new(Pace::Change(Duration::from_secs(60)));
         plan.done(at(0), Duration::from_millis(1), 1, true);
-        assert!(!plan.is_due(at(1000), 1));
-        assert!(plan.is_due(at(1000), 2));
+        assert!(!plan.is_due(at(1000), links(1)));
+        assert!(plan.is_due(at(1000), links(2)));
     }
 
     #[test]
     fn a_failure_is_tried_again_with_patience() {
         let mut plan = Plan::new(Pace::Change(Duration::from_secs(1)));
         plan.done(at(0), Duration::ZERO, 1, false);
-        assert!(!plan.is_due(at(4000), 1));
-        assert!(plan.is_due(at(5000), 1));
+        assert!(!plan.is_due(at(4000), links(1)));
+        assert!(plan.is_due(at(5000), links(1)));
         plan.done(at(5000), Duration::ZERO, 1, false);
         assert!(!plan.may_open(at(14_000)));
         assert!(plan.may_open(at(15_000)));
+    }
+
+    #[test]
+    fn hardware_is_asked_where_there_is_some() {
+        let mut plan = Plan::new(Pace::HardwareTick);
+        assert!(plan.is_due(at(0), links(1)), "once, to know");
+        plan.done(at(0), Duration::ZERO, 1, true);
+        assert!(!plan.is_due(at(1000), links(1)));
+        assert!(plan.is_due(at(1000), links(2)));
+        assert!(plan.is_due(at(1000), Occasion { hardware: true, ..links(1) }));
+    }
+
+    #[test]
+    fn a_migration_is_followed_as_closely_as_it_may_cost() {
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let mut plan = Plan::new(Pace::Migration);
+        plan.done(at(0), Duration::from_micros(100), 1, true);
+        assert!(!plan.is_due(at(100), links(1)) && plan.is_due(at(1000), links(1)));
+        assert!(plan.is_due(at(100), close));
+        plan.done(at(100), Duration::from_millis(2), 1, true);
+        for time in 2..6 {
+            plan.done(at(time * 100), Duration::from_millis(2), 1, true);
+        }
+        assert!(!plan.is_due(at(800), close), "2 ms ten times a second would be two hundredths");
+        assert!(plan.is_due(at(900), close));
     }
 
     #[test]

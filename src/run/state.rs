@@ -7,7 +7,7 @@ use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
 use crate::sample::frame::{Frame, Outcome, SourceReport};
 use crate::sample::guest::Followed;
-use crate::sample::link::Links;
+use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
@@ -135,6 +135,8 @@ pub struct State {
     pub followed: Arc<Followed>,
     /// Whether there are links whose bursts are followed.
     pub has_wires: bool,
+    /// Whether there is a physical link.
+    pub has_hardware: bool,
     selection: Selection,
     tick: Duration,
     peaks: Peaks<2>,
@@ -159,6 +161,7 @@ impl State {
             links: Arc::default(),
             followed: Arc::default(),
             has_wires: false,
+            has_hardware: false,
             selection,
             tick,
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
@@ -211,6 +214,7 @@ impl State {
     fn set_links(&mut self, mut list: Vec<crate::sample::link::Link>) {
         roles::assign(&mut list, &self.selection);
         self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
+        self.has_hardware = self.links.all().iter().any(|link| link.role == Role::Physical);
         self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
     }
 

@@ -1,12 +1,14 @@
 //! What a source is: how it is described, what it is given, what it answers, and how it fails.
 
 use crate::sample::block::Block;
-use crate::sample::guest::Followed;
+use crate::sample::flow::Flow;
+use crate::sample::guest::{Followed, Process};
 use crate::sample::link::{Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::migration::Told;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
+use crate::sample::thread::Thread;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,6 +105,12 @@ pub struct Reading {
     pub links: Option<Vec<Link>>,
     /// What it knows for `link_info`.
     pub facts: Vec<Fact>,
+    /// The hypervisor processes, from the `processes` source, if they changed.
+    pub processes: Option<Vec<Process>>,
+    /// The flows of hypervisor processes, from the `flows` source, if any of them changed but for its numbers.
+    pub flows: Option<Arc<Vec<Flow>>>,
+    /// The threads of guests that move, from the `threads` source, if there are others than before.
+    pub threads: Option<Arc<Vec<Thread>>>,
     /// What hypervisors told of their migrations, in the order in which it came.
     pub told: Vec<Told>,
     /// What it could not tell, a sentence each. The rest of the reading stands.
@@ -136,6 +144,8 @@ pub enum Pace {
     Fast,
     /// At every tick: counters.
     Tick,
+    /// At every tick, while there is a physical link: counters that only hardware has.
+    HardwareTick,
     /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
     /// every tick.
     Migration,

@@ -28,7 +28,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "driver_statistics",
     help: "Receive ring overflows of physical links, from their drivers' own statistics.",
     privilege: "",
-    pace: Pace::Tick,
+    pace: Pace::HardwareTick,
     lane: Lane::Attributes,
     deadline: Duration::from_secs(5),
     tables: &[&COLUMNS],

@@ -58,7 +58,8 @@ const ADDRESS_HEADER: usize = 8;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     // Events are joined before the first dump, so nothing falls between the two.
-    let events = Events::join(&[RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]).map_err(failed)?;
+    let events = Events::join(Protocol::Route, &[RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR])
+        .map_err(failed)?;
     let session = Session::open(Protocol::Route, DEADLINE).map_err(failed)?;
     Ok(Box::new(LinkSource {
         events,

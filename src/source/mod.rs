@@ -14,6 +14,7 @@ pub mod features;
 pub mod fec;
 #[cfg(test)]
 mod fixture;
+pub mod flows;
 pub mod interrupts;
 pub mod line_error;
 pub mod link_bursts;
@@ -23,6 +24,7 @@ pub mod links;
 pub mod pause;
 pub mod pcie;
 pub mod pressure;
+pub mod processes;
 pub mod qdiscs;
 pub mod queue_statistics;
 pub mod rdma;
@@ -31,6 +33,7 @@ pub mod rows;
 pub mod softnet;
 pub mod sysctls;
 pub mod tcp_counters;
+pub mod threads;
 pub mod transport;
 
 use contract::SourceInfo;
@@ -59,4 +62,7 @@ pub static SOURCES: &[&SourceInfo] = &[
     &pcie::SOURCE,
     &bonding::SOURCE,
     &rdma::SOURCE,
+    &processes::SOURCE,
+    &flows::SOURCE,
+    &threads::SOURCE,
 ];

@@ -17,7 +17,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "pause",
     help: "Ethernet flow control and pause frames, by ethtool netlink.",
     privilege: "",
-    pace: Pace::Tick,
+    pace: Pace::HardwareTick,
     lane: Lane::Attributes,
     deadline: Duration::from_secs(5),
     tables: &[&COLUMNS],

@@ -101,7 +101,7 @@ const COST_OF_A_LINK: Duration = Duration::from_nanos(2500);
 const TEN_THOUSANDTH: u32 = 10_000;
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
-    let events = Events::join(&[RTNLGRP_TC]).map_err(failed)?;
+    let events = Events::join(Protocol::Route, &[RTNLGRP_TC]).map_err(failed)?;
     let session = Session::open(Protocol::Route, SOURCE.deadline).map_err(failed)?;
     Ok(Box::new(QdiscSource {
         events,

@@ -23,7 +23,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "queue_statistics",
     help: "Traffic and drops of each queue of physical links, by the netlink family netdev.",
     privilege: "",
-    pace: Pace::Tick,
+    pace: Pace::HardwareTick,
     lane: Lane::Attributes,
     deadline: Duration::from_secs(5),
     tables: &[&COLUMNS],

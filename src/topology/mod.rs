@@ -3,4 +3,5 @@
 //! Imports `sample` only.
 
 pub mod description;
+pub mod path;
 pub mod roles;

@@ -4,4 +4,6 @@ pub mod ethtool;
 pub mod genetlink;
 pub mod ioctl;
 pub mod message;
+pub mod namespace;
 pub mod netlink;
+pub mod sock_diag;

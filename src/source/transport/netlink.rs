@@ -15,6 +15,8 @@ pub enum Protocol {
     Route,
     /// Families with names: ethtool, netdev.
     Generic,
+    /// Sockets.
+    SockDiag,
 }
 
 /// Why a question has no answer.
@@ -75,6 +77,12 @@ impl Session {
     pub fn open(protocol: Protocol, deadline: Duration) -> Result<Self, NetlinkError> {
         let socket = Some(connect(protocol, deadline)?);
         Ok(Self { protocol, deadline, socket, buffer: Vec::with_capacity(DATAGRAM), sequence: 0 })
+    }
+
+    /// Whether its socket is still the one that it was opened with. After a failure the next question opens another,
+    /// in the namespace of the thread that asks.
+    pub fn is_open(&self) -> bool {
+        self.socket.is_some()
     }
 
     /// Asks for a list; `each` gets every message of it.
@@ -180,6 +188,7 @@ fn open_socket(protocol: Protocol) -> Result<Socket, NetlinkError> {
     let socket = Socket::new(match protocol {
         Protocol::Route => netlink_sys::protocols::NETLINK_ROUTE,
         Protocol::Generic => netlink_sys::protocols::NETLINK_GENERIC,
+        Protocol::SockDiag => netlink_sys::protocols::NETLINK_SOCK_DIAG,
     })?;
     // Kernels before 4.20 and 4.12 do not know these two; nothing depends on them but stricter filters and clearer
     // errors, so a refusal is no failure.
@@ -213,8 +222,8 @@ pub struct Events {
 
 impl Events {
     /// Joins multicast groups (`RTNLGRP_LINK` and the like).
-    pub fn join(groups: &[u32]) -> Result<Self, NetlinkError> {
-        let mut socket = open_socket(Protocol::Route)?;
+    pub fn join(protocol: Protocol, groups: &[u32]) -> Result<Self, NetlinkError> {
+        let mut socket = open_socket(protocol)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
         for group in groups {
@@ -282,7 +291,7 @@ mod tests {
 
     #[test]
     fn no_events_is_no_wait() {
-        let mut events = Events::join(&[1]).expect("a socket");
+        let mut events = Events::join(Protocol::Route, &[1]).expect("a socket");
         events.drain(|_| {}).expect("nothing yet");
     }
 }

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Compare with this node_exporter instead of Debian's newest
     #[arg(long, value_name = "BINARY", conflicts_with = "skip_node_exporter")]
     node_exporter: Option<PathBuf>,
-    /// How long miglink is watched while nobody scrapes; the attributes of links are read every 60 s
+    /// How long miglink is watched, twice, while nobody scrapes; the attributes of links are read every 60 s
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     idle_seconds: u64,
     /// Exit with 1 if a budget is broken

@@ -1,0 +1,318 @@
+//! The agent's tick: sends sources to be read when they are due, takes their readings in, makes a frame a second.
+//!
+//! A tick begins with the links and the counters, on one lane; what else is due follows. The frame is made when all
+//! of the tick's readings are in, or after a grace: a late one goes into the next frame, and a stuck one into none.
+//! Beside the ticks, wires are read ten times a second, and all that a migration touches as closely as it needs.
+
+use super::clock::Clock;
+use super::config::{Paces, Settings};
+use super::lane::{Done, Finished, Job, Lane, Message};
+use super::news::{self, News};
+use super::schedule::Occasion;
+use super::state::State;
+use crate::sample::frame::{Frame, Outcome};
+use crate::sample::monotonic::Monotonic;
+use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceInfo};
+use crate::source::links;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a frame waits for its readings.
+const GRACE: Duration = Duration::from_millis(250);
+/// Time between two readings of the wires.
+const FAST: Duration = Duration::from_millis(100);
+
+/// One tick in progress.
+#[derive(Debug, Default)]
+struct Tick {
+    began: Monotonic,
+    step: Step,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+enum Step {
+    /// Waiting for the links.
+    #[default]
+    Links,
+    /// Waiting for the counters.
+    Counters,
+    /// Waiting for the rest that belongs to the tick.
+    Rest,
+    /// The frame is out.
+    Idle,
+}
+
+/// The lanes, in the order of `lane_of`.
+const LANES: [&str; 4] = ["counters", "attributes", "migrations", "hypervisors"];
+
+/// What the agent's thread does.
+pub struct Ticker {
+    state: State,
+    lanes: Vec<Lane>,
+    finished: Finished,
+    clock: Clock,
+    roots: Arc<Roots>,
+    now: Now,
+    doors: Arc<Doors>,
+    interval: Duration,
+    publish: watch::Sender<Arc<Frame>>,
+    tick: Tick,
+    next_fast: Monotonic,
+    next_close: Monotonic,
+    paces: Paces,
+    news: News,
+}
+
+impl Ticker {
+    /// Makes the lanes. Nothing is read before `run`.
+    pub fn new(
+        sources: &'static [&'static SourceInfo],
+        roots: Roots,
+        settings: Settings,
+        interval: Duration,
+        clock: Clock,
+        publish: watch::Sender<Arc<Frame>>,
+        messages: &Sender<Message>,
+    ) -> std::io::Result<Self> {
+        let finished = Finished::default();
+        let lanes = LANES
+            .iter()
+            .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
+            .collect::<Result<_, _>>()?;
+        let Settings { selection, doors, keep: _, paces } = settings;
+        Ok(Self {
+            state: State::new(sources, selection, interval),
+            lanes,
+            finished,
+            clock,
+            roots: Arc::new(roots),
+            now: Now::new(move || clock.now()),
+            doors: Arc::new(doors),
+            interval,
+            publish,
+            tick: Tick::default(),
+            next_fast: Monotonic::default(),
+            next_close: Monotonic::default(),
+            paces,
+            news: News::default(),
+        })
+    }
+
+    /// Ticks until it is told to stop.
+    pub fn run(&mut self, inbox: &Receiver<Message>) {
+        self.begin_tick(self.clock.now());
+        loop {
+            let wait = self.next_wake().since(self.clock.now());
+            match inbox.recv_timeout(wait) {
+                Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Configure(settings)) => self.configure(*settings),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+            finished.into_iter().for_each(|done| self.take(done));
+            self.go_on();
+        }
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        self.doors = Arc::new(settings.doors);
+        self.paces = settings.paces;
+        self.state.select(settings.selection);
+    }
+
+    fn next_wake(&self) -> Monotonic {
+        let wait = if self.tick.step == Step::Idle { self.interval } else { GRACE };
+        let mut next = Monotonic(self.tick.began.0 + wait);
+        if self.state.has_wires {
+            next = next.min(self.next_fast);
+        }
+        if self.close().is_some() {
+            next = next.min(self.next_close);
+        }
+        next
+    }
+
+    /// Time between two readings of what moves; `None` if nothing does.
+    fn close(&self) -> Option<Duration> {
+        let wanted = &self.state.followed.wanted;
+        if wanted.is_empty() {
+            return None;
+        }
+        Some(if wanted.iter().any(|guest| guest.paused) { self.paces.pause } else { self.paces.fast })
+    }
+
+    fn occasion(&self) -> Occasion {
+        Occasion {
+            generation: self.state.links.generation,
+            hardware: self.state.has_hardware,
+            close: self.close(),
+        }
+    }
+
+    /// Takes the tick as far as it can go now.
+    fn go_on(&mut self) {
+        let now = self.clock.now();
+        let late = now.since(self.tick.began) >= GRACE;
+        if self.tick.step == Step::Links && (late || !self.is_away(is_links)) {
+            self.send_due(now, is_counter);
+            self.tick.step = Step::Counters;
+        }
+        // The lanes take turns: both would wait for the same lock in the kernel, and burn a core while they do.
+        if self.tick.step == Step::Counters && (late || !self.is_away(|info| info.lane == LaneName::Counters))
+        {
+            self.send_due(now, |info| {
+                matches!(info.lane, LaneName::Attributes | LaneName::Migrations | LaneName::Hypervisors)
+            });
+            self.tick.step = Step::Rest;
+        }
+        self.finish_tick(now, late);
+        if now >= self.next_fast && self.state.has_wires {
+            self.send_due(now, |info| info.pace == Pace::Fast);
+            self.next_fast = Monotonic(now.0 + FAST);
+        }
+        if let Some(every) = self.close().filter(|_| now >= self.next_close) {
+            self.send_due(now, |info| info.pace == Pace::Migration);
+            self.next_close = Monotonic(now.0 + every);
+        }
+        if self.tick.step == Step::Idle && now.since(self.tick.began) >= self.interval {
+            self.begin_tick(now);
+        }
+    }
+
+    /// Makes the frame when all that it waits for is in.
+    fn finish_tick(&mut self, now: Monotonic, late: bool) {
+        // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
+        let first = self.publish.borrow().wall_ns == 0;
+        let awaited = |info: &SourceInfo| {
+            matches!(info.pace, Pace::Tick | Pace::HardwareTick) || (first && info.pace != Pace::Fast)
+        };
+        if self.tick.step != Step::Rest || (!late && self.is_away(awaited)) {
+            return;
+        }
+        self.tick.step = Step::Idle;
+        self.notice_stuck(now);
+        let frame = self.state.frame(now, self.clock.wall_ns());
+        if first {
+            news::tell_what_is_shown(&frame);
+        }
+        self.publish.send_replace(Arc::new(frame));
+    }
+
+    fn begin_tick(&mut self, now: Monotonic) {
+        // Ticks keep to their grid, so that rates are of equal intervals; after a pause of the machine a new grid begins.
+        let on_grid = Monotonic(self.tick.began.0 + self.interval);
+        let began = if now.since(on_grid) < self.interval / 2 && on_grid <= now { on_grid } else { now };
+        self.tick = Tick { began, step: Step::Links };
+        self.send_due(now, is_links);
+        // The counters go right behind, on the same lane: a link that has just come has its row at the next tick.
+        // At start there are no rows yet, so they wait.
+        if self.state.links.generation > 0 {
+            self.send_due(now, is_counter);
+            self.tick.step = Step::Counters;
+        }
+    }
+
+    fn is_away(&self, which: impl Fn(&'static SourceInfo) -> bool) -> bool {
+        self.state.slots.iter().any(|slot| slot.away_since.is_some() && which(slot.info))
+    }
+
+    /// Sends what is due to its lane.
+    fn send_due(&mut self, now: Monotonic, which: impl Fn(&'static SourceInfo) -> bool) {
+        let occasion = self.occasion();
+        for place in 0..self.state.slots.len() {
+            let slot = &mut self.state.slots[place];
+            let due = slot.plan.is_due(now, occasion);
+            if slot.away_since.is_some()
+                || !which(slot.info)
+                || !due
+                || (slot.source.is_none() && !slot.plan.may_open(now))
+            {
+                continue;
+            }
+            self.send(place, now);
+        }
+    }
+
+    fn send(&mut self, place: usize, now: Monotonic) {
+        let context = Context {
+            now,
+            clock: self.now.clone(),
+            links: Arc::clone(&self.state.links),
+            followed: Arc::clone(&self.state.followed),
+            doors: Arc::clone(&self.doors),
+            roots: Arc::clone(&self.roots),
+        };
+        let slot = &mut self.state.slots[place];
+        let lane = &self.lanes[lane_of(slot.info)];
+        match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
+            Ok(()) => slot.away_since = Some(now),
+            Err(job) => slot.source = job.source,
+        }
+    }
+
+    fn take(&mut self, mut done: Done) {
+        let slot = &mut self.state.slots[done.place];
+        let sent = slot.away_since.take().unwrap_or_default();
+        let Done { source, .. } = &mut done;
+        slot.source = source.take();
+        self.conclude(sent, done);
+    }
+
+    /// A source answered or failed: remembers it, and says in the log what is new.
+    fn conclude(&mut self, sent: Monotonic, done: Done) {
+        let Done { place, result, took, cost, .. } = done;
+        let before = self.state.slots[place].report.outcome.clone();
+        let generation = self.state.links.generation;
+        let succeeded = result.is_ok();
+        self.state.take(place, sent, result, took);
+        let slot = &mut self.state.slots[place];
+        slot.plan.done(sent, cost, generation, succeeded);
+        if slot.report.outcome != before {
+            self.news.tell(slot.info.name, &slot.report.outcome, sent);
+        }
+    }
+
+    /// Marks sources that have not come back in time, and gives their lanes threads that do not hang.
+    fn notice_stuck(&mut self, now: Monotonic) {
+        let mut hanging = [0; LANES.len()];
+        for slot in &mut self.state.slots {
+            let Some(away) = slot.away_since.map(|since| now.since(since)) else { continue };
+            if away < slot.info.deadline {
+                continue;
+            }
+            hanging[lane_of(slot.info)] += 1;
+            if !matches!(slot.report.outcome, Outcome::Stuck(_)) {
+                tracing::warn!(
+                    source = slot.info.name,
+                    "has not answered for {away:.1?}; its values are missing"
+                );
+            }
+            slot.hide(Outcome::Stuck(away));
+        }
+        for (lane, hanging) in self.lanes.iter_mut().zip(hanging).filter(|(_, hanging)| *hanging > 0) {
+            if let Err(error) = lane.take_over(hanging) {
+                tracing::error!("sources are no longer read: {error}");
+            }
+        }
+    }
+}
+
+/// The place of a source's lane.
+fn lane_of(info: &SourceInfo) -> usize {
+    match info.lane {
+        LaneName::Counters => 0,
+        LaneName::Attributes => 1,
+        LaneName::Migrations => 2,
+        LaneName::Hypervisors => 3,
+    }
+}
+
+fn is_links(info: &'static SourceInfo) -> bool {
+    std::ptr::eq(info, &raw const links::SOURCE)
+}
+
+fn is_counter(info: &'static SourceInfo) -> bool {
+    info.lane == LaneName::Counters && info.pace != Pace::Fast && !is_links(info)
+}
