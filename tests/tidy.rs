@@ -41,7 +41,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Every Rust file of the project, with its path from the root.
 fn all_files() -> Vec<(String, String)> {
-    let folders = ["src", "tests", "benches", "xtask"].map(|folder| root().join(folder));
+    let folders = ["src", "tests", "benches", "lab", "xtask"].map(|folder| root().join(folder));
     let files = folders.iter().filter(|folder| folder.exists()).flat_map(|folder| rust_files(folder));
     files
         .map(|path| {

@@ -2,6 +2,7 @@
 
 mod apt;
 mod bench;
+mod migrations;
 mod test;
 mod vm;
 
@@ -22,6 +23,11 @@ enum Task {
     Test(test::Arguments),
     /// Boots Debian's stock kernel in an emulated machine and compares miglink with the kernel's own tools
     Vm(vm::Args),
+    /// Real live migrations between two hosts made of namespaces (root)
+    #[command(subcommand)]
+    Lab(lab::cli::Command),
+    /// One real, slow live migration to look at, with miglink's page (root)
+    Demo(lab::demo::Arguments),
     /// Benchmarks of the whole program; without a name: which there are
     Bench(bench::Arguments),
 }
@@ -30,6 +36,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Vm(args) => vm::run(&args),
+        Task::Lab(command) => migrations::run(&command),
+        Task::Demo(arguments) => migrations::demo(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };
     done.unwrap_or_else(|error| {

@@ -69,6 +69,7 @@ fn steps(arguments: &Arguments) -> Vec<Step> {
         step("dependencies", "cargo deny --locked check bans licenses sources", false),
         cargo("release build", "build --release --locked"),
     ];
+    steps.push(step("migrations", "cargo run --quiet --package xtask -- lab run tests/scenarios", true));
     if !arguments.no_vm {
         steps.push(step("driver VM", "cargo run --quiet --package xtask -- vm", true));
     }

@@ -10,8 +10,8 @@
 
 use anyhow::{bail, Context, Result};
 
-use super::exposition::{Sample, Selector};
 use super::report::Row;
+use lab::exposition::{Sample, Selector};
 
 /// What miglink said in the snapshot of this name.
 pub type Snapshots<'a> = &'a dyn Fn(&str) -> Option<&'a [Sample]>;
@@ -76,8 +76,8 @@ fn row(at: &str, selector: &str, miglink: String, tool: String, ok: bool) -> Row
 
 #[cfg(test)]
 mod tests {
-    use super::super::exposition::parse;
     use super::judge;
+    use lab::exposition::parse;
 
     #[test]
     fn every_form_holds_and_fails() {

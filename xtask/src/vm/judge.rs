@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 
 use super::compare::{Pair, Snapshot, Value};
 use super::expect;
-use super::exposition::Sample;
 use super::report::Row;
+use lab::exposition::Sample;
 
 /// Counters that a driver keeps itself, and may set to 0 while the device stays.
 const DRIVERS_OWN: [&str; 3] =

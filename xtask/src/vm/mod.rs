@@ -9,7 +9,6 @@ mod classes;
 mod compare;
 mod cpio;
 mod expect;
-mod exposition;
 mod initramfs;
 mod judge;
 mod kernel;

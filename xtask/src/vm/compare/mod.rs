@@ -14,9 +14,9 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 
-use super::exposition::{self, Sample, Selector};
 use super::settings::Settings;
 use super::tools::Tools;
+use lab::exposition::{self, Sample, Selector};
 
 /// One snapshot of a scene.
 pub struct Snapshot {

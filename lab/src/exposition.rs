@@ -9,7 +9,7 @@ use anyhow::{bail, ensure, Context, Result};
 pub type Labels = Vec<(String, String)>;
 
 /// One line of an exposition.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// The metric's full name.
     pub name: String,
@@ -56,6 +56,13 @@ impl Selector {
     /// The sum of all samples it selects; `None` when it selects none.
     pub fn sum(&self, samples: &[Sample]) -> Option<f64> {
         samples.iter().filter(|sample| self.matches(sample)).map(|sample| sample.value).reduce(|a, b| a + b)
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let series = Selector { name: self.name.clone(), labels: self.labels.clone() };
+        write!(f, "{series} {}", self.value)
     }
 }
 

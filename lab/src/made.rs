@@ -1,0 +1,188 @@
+//! What a run has made on this machine: written down before it is made, removed at the end, and removed by the next
+//! run if this one was killed. A run's folder holds its files and the list.
+
+use crate::{clock, shell};
+use anyhow::{Context, Result};
+use rustix::process::{kill_process, Pid, Signal};
+use std::cell::RefCell;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Duration;
+
+/// Name of the list in a run's folder.
+const LIST: &str = "made";
+
+/// A run's folder and list. Dropping it removes everything, unless it is kept.
+#[derive(Debug)]
+pub struct Made {
+    folder: PathBuf,
+    children: RefCell<Vec<Child>>,
+    keep: bool,
+}
+
+impl Made {
+    /// A new run's; what killed runs left is removed first. With `keep` the folder's files stay.
+    pub fn new(keep: bool) -> Result<Self> {
+        clean()?;
+        let pid = std::process::id();
+        let folder = base().join(format!("{pid}-{}", start_time(pid).unwrap_or_default()));
+        if !folder.exists() {
+            fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        let made = Self { folder, children: RefCell::default(), keep };
+        made.note(&format!("owner {pid} {}", start_time(pid).unwrap_or_default()))?;
+        Ok(made)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A namespace of this name will be made.
+    pub fn namespace(&self, name: &str) -> Result<()> {
+        self.note(&format!("namespace {name}"))
+    }
+
+    /// A folder outside the run's own will be made; it is removed if it is empty.
+    pub fn folder_outside(&self, path: &Path) -> Result<()> {
+        self.note(&format!("folder {}", path.display()))
+    }
+
+    /// A process that was started.
+    pub fn child(&self, child: Child) -> Result<u32> {
+        let pid = child.id();
+        self.children.borrow_mut().push(child);
+        self.process(pid)?;
+        Ok(pid)
+    }
+
+    /// A process that was started by another.
+    pub fn process(&self, pid: u32) -> Result<()> {
+        self.note(&format!("process {pid} {}", start_time(pid).unwrap_or_default()))
+    }
+
+    fn note(&self, line: &str) -> Result<()> {
+        let path = self.folder.join(LIST);
+        let mut list = OpenOptions::new().append(true).create(true).open(&path).context("the run's list")?;
+        writeln!(list, "{line}").context("the run's list")
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for child in self.children.borrow_mut().iter_mut() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        if let Err(error) = remove(&self.folder, self.keep) {
+            eprintln!("lab: {error:#}");
+        }
+    }
+}
+
+/// Removes what runs left that are no more; says how many.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn clean() -> Result<usize> {
+    let Ok(runs) = fs::read_dir(base()) else { return Ok(0) };
+    let mut removed = 0;
+    for run in runs {
+        let folder = run.context("the runs' folder")?.path();
+        let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
+        let mut owner = list.lines().filter_map(|line| line.strip_prefix("owner ")).filter_map(parse_process);
+        if owner.any(|(pid, start)| start_time(pid) == Some(start)) {
+            continue;
+        }
+        // A kept folder has no list any more: it is the user's.
+        if !list.is_empty() {
+            remove(&folder, false)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes what one list names, last made first.
+fn remove(folder: &Path, keep: bool) -> Result<()> {
+    let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
+    // Folders are empty only when processes are gone: control groups, mount points.
+    for wanted in ["process ", "namespace ", "folder "] {
+        for rest in list.lines().rev().filter_map(|line| line.strip_prefix(wanted)) {
+            match wanted {
+                "process " => parse_process(rest).into_iter().for_each(|(pid, start)| end(pid, start)),
+                "namespace " if Path::new("/run/netns").join(rest).exists() => {
+                    shell::run(&format!("ip netns del {rest}")).map(drop)?;
+                }
+                "folder " => remove_folder(Path::new(rest)),
+                _ => {}
+            }
+        }
+    }
+    if keep {
+        println!("kept: {}", folder.display());
+        return fs::remove_file(folder.join(LIST)).context("the run's list");
+    }
+    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+}
+
+/// Removes a folder if it is empty. A control group's empties when its last process is gone, a moment after its kill.
+fn remove_folder(path: &Path) {
+    for _ in 0..100 {
+        if !path.exists() || fs::remove_dir(path).is_ok() || !path.starts_with("/sys") {
+            return;
+        }
+        clock::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Kills a process, if it is still the one that was started then, and waits until it is gone.
+fn end(pid: u32, start: u64) {
+    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    for _ in 0..500 {
+        if start_time(pid) != Some(start) {
+            return;
+        }
+        kill_process(process, Signal::KILL).ok();
+        clock::sleep(Duration::from_millis(10));
+    }
+}
+
+fn parse_process(text: &str) -> Option<(u32, u64)> {
+    let (pid, start) = text.split_once(' ')?;
+    Some((pid.parse().ok()?, start.parse().ok()?))
+}
+
+/// When a process started, in clock ticks since boot; `None` if it is gone or only its exit code is left.
+fn start_time(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may itself hold spaces and parentheses.
+    let mut fields = text.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    (state != "Z" && state != "X").then(|| fields.nth(18)?.parse().ok()).flatten()
+}
+
+fn base() -> PathBuf {
+    std::env::temp_dir().join("miglink-lab")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{end, parse_process, start_time};
+    use std::process::Command;
+
+    #[test]
+    fn a_process_is_known_by_its_start_too() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id();
+        let start = start_time(pid).unwrap();
+        assert_eq!(parse_process(&format!("{pid} {start}")), Some((pid, start)));
+        end(pid, start + 1);
+        assert!(child.try_wait().unwrap().is_none(), "another process that has the number now is left alone");
+        end(pid, start);
+        assert!(child.try_wait().unwrap().is_some(), "killed");
+    }
+}

@@ -1,0 +1,22 @@
+//! Names of the series that the lab compares: here only, because they are another's to choose.
+
+/// What a migration is: `vm`, `direction`, `device` and more.
+pub const INFO: &str = "miglink_migration_info";
+/// Ended migrations by `direction` and `result`.
+pub const MIGRATIONS: &str = "miglink_migrations_total";
+/// Bytes of a migration.
+pub const TRANSFERRED: &str = "miglink_migration_transferred_bytes_total";
+/// Bytes that are still to be sent.
+pub const REMAINING: &str = "miglink_migration_remaining_bytes";
+/// Bytes a second now.
+pub const THROUGHPUT: &str = "miglink_migration_throughput_bytes_per_second";
+/// 1 for the phase that it is in.
+pub const PHASE: &str = "miglink_migration_phase";
+/// Seconds in each phase of an ended migration.
+pub const PHASE_SECONDS: &str = "miglink_migration_phase_seconds";
+/// The pause of an ended migration.
+pub const PAUSE: &str = "miglink_migration_downtime_last_seconds";
+/// Sum of all pauses, by `direction`.
+pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
+/// What the lab keeps of a scrape: the rest has other tests.
+pub const KEPT: [&str; 2] = ["miglink_migration", "miglink_source_success"];

@@ -1,0 +1,118 @@
+//! The path between the hosts: network namespaces, a veth or a router with two, rates and MTU.
+
+mod pod;
+pub mod shape;
+
+use crate::host::LINK;
+use crate::made::Made;
+use crate::scenario::fault::Side;
+use crate::scenario::{Attachment, Path, Router, Scenario};
+use crate::shell;
+use anyhow::Result;
+
+/// The names and addresses of a path.
+#[derive(Debug, Clone)]
+pub struct World {
+    prefix: String,
+    routed: bool,
+    attachment: Option<Attachment>,
+}
+
+impl World {
+    /// Makes namespaces and links.
+    pub fn make(made: &Made, scenario: &Scenario) -> Result<Self> {
+        let prefix = format!("mlab{}", std::process::id());
+        let world = Self { prefix, routed: scenario.path.router.is_some(), attachment: scenario.namespaced };
+        for side in Side::BOTH {
+            namespace(made, &world.host(side))?;
+        }
+        match &scenario.path.router {
+            Some(router) => world.route(made, router)?,
+            None => connect(&world.host(Side::Source), LINK, &world.host(Side::Destination), LINK)?,
+        }
+        for side in Side::BOTH {
+            world.link(side, &scenario.path)?;
+            world.pod(made, side)?;
+        }
+        Ok(world)
+    }
+
+    /// A host's network namespace.
+    pub fn host(&self, side: Side) -> String {
+        format!("{}-{}", self.prefix, side.short())
+    }
+
+    /// Where packets to the destination can be lost: the namespace, and the hook of its packet filter.
+    pub fn last_hop(&self) -> (String, &'static str) {
+        if self.routed {
+            (self.router(), "forward")
+        } else {
+            (self.host(Side::Destination), "prerouting")
+        }
+    }
+
+    /// A host's own address on the path.
+    pub fn address(&self, side: Side) -> &'static str {
+        match side {
+            Side::Source => "10.78.0.1",
+            Side::Destination if self.routed => "10.78.1.1",
+            Side::Destination => "10.78.0.2",
+        }
+    }
+
+    fn router(&self) -> String {
+        format!("{}-rtr", self.prefix)
+    }
+
+    /// A router with a port to each host.
+    fn route(&self, made: &Made, router: &Router) -> Result<()> {
+        let name = self.router();
+        namespace(made, &name)?;
+        for side in Side::BOTH {
+            let (port, net) = (format!("r{}", side.short()), u8::from(side == Side::Destination));
+            connect(&name, &port, &self.host(side), LINK)?;
+            shell::run(&format!("ip -n {name} addr add 10.78.{net}.254/24 dev {port}"))?;
+            shell::run(&format!("ip -n {name} link set {port} up"))?;
+            shape::port(&name, &port, router)?;
+        }
+        forward(&name)?;
+        router.loss.map_or(Ok(()), |loss| shape::lose(&name, "forward", loss))
+    }
+
+    /// A host's link: address, MTU, rate, and the way to the other side.
+    fn link(&self, side: Side, path: &Path) -> Result<()> {
+        let name = self.host(side);
+        shell::run(&format!("ip -n {name} addr add {}/24 dev {LINK}", self.address(side)))?;
+        if let Some(mtu) = path.mtu {
+            shell::run(&format!("ip -n {name} link set {LINK} mtu {mtu}"))?;
+            if self.routed {
+                shell::run(&format!("ip -n {} link set r{} mtu {mtu}", self.router(), side.short()))?;
+            }
+        }
+        shell::run(&format!("ip -n {name} link set {LINK} up"))?;
+        if self.routed {
+            let net = u8::from(side == Side::Destination);
+            shell::run(&format!("ip -n {name} route add 10.78.0.0/16 via 10.78.{net}.254"))?;
+        }
+        shape::link(&name, LINK, path.rate)
+    }
+}
+
+/// A network namespace of this name, with its loopback up.
+fn namespace(made: &Made, name: &str) -> Result<()> {
+    made.namespace(name)?;
+    shell::run(&format!("ip netns add {name}"))?;
+    shell::run(&format!("ip -n {name} link set lo up")).map(drop)
+}
+
+/// A veth between two namespaces.
+fn connect(a: &str, link_a: &str, b: &str, link_b: &str) -> Result<()> {
+    shell::run(&format!("ip link add {link_a} netns {a} type veth peer name {link_b} netns {b}")).map(drop)
+}
+
+/// Lets a namespace pass packets on.
+fn forward(namespace: &str) -> Result<()> {
+    let mut write = std::process::Command::new("ip");
+    write.args(["netns", "exec", namespace, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"]);
+    shell::finish(&mut write).map(drop)
+}

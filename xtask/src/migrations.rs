@@ -1,0 +1,31 @@
+//! `cargo xtask lab` and `cargo xtask demo`: install what the lab needs, then hand over to it.
+
+use crate::apt;
+use anyhow::Result;
+use lab::cli::{self, Command};
+use lab::demo;
+use std::process::ExitCode;
+
+/// Hypervisor, libvirt, and what shapes and breaks a path.
+const PACKAGES: [&str; 6] = [
+    "iproute2",
+    "libvirt-clients",
+    "libvirt-daemon",
+    "libvirt-daemon-driver-qemu",
+    "nftables",
+    "qemu-system-x86",
+];
+
+/// Runs the lab's command.
+pub fn run(command: &Command) -> Result<ExitCode> {
+    if let (Command::Run(_), Err(error)) = (command, apt::ensure(&PACKAGES)) {
+        eprintln!("{error:#}; scenarios that need them are skipped");
+    }
+    cli::perform(command)
+}
+
+/// Shows one migration; it needs no libvirt.
+pub fn demo(arguments: &demo::Arguments) -> Result<ExitCode> {
+    apt::ensure(&["iproute2", "qemu-system-x86"])?;
+    demo::run(arguments)
+}
