@@ -190,7 +190,7 @@ impl Reader {
         let start = Instant::now();
         let clock = Now::new(move || Monotonic(start.elapsed()));
         let source = (qmp::SOURCE.open)(&Roots::default()).expect("the source");
-        Self { source, followed: Followed { generation: 1, processes, wanted: Vec::new() }, clock }
+        Self { source, followed: Followed { generation: 1, processes, ..Followed::default() }, clock }
     }
 
     /// All its processes are followed from now on, or none.

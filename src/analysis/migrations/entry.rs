@@ -24,6 +24,14 @@ const STILL: u64 = 1_000_000;
 /// A final figure and a flow are of one migration when their bytes differ by less than a tenth.
 const SAME: f64 = 0.1;
 
+/// QEMU says `completed` a moment before it has computed the times (migration.c: `migration_completion` sets the
+/// state, `migration_calculate_complete` the times). Such an answer is no last word.
+fn is_premature(progress: &Progress) -> bool {
+    let total = progress.total_time.unwrap_or(Duration::MAX);
+    let parts = progress.setup_time.unwrap_or_default() + progress.downtime.unwrap_or_default();
+    progress.status == Status::Completed && (total.is_zero() || total < parts)
+}
+
 /// Whether two counts of bytes are of one migration.
 pub fn is_same(carried: u64, transferred: u64) -> bool {
     (carried as f64 / transferred.max(1) as f64 - 1.0).abs() < SAME
@@ -138,6 +146,9 @@ impl Entry {
                 }
                 // A word of the last migration, not of this one: its bytes are not these bytes.
                 if progress.status.is_final() && !self.migration.told && !self.is_of(progress) {
+                    return;
+                }
+                if is_premature(progress) {
                     return;
                 }
                 self.denied = None;

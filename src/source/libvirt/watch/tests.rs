@@ -24,6 +24,7 @@ fn followed(guests: &[(u8, bool)]) -> Followed {
     };
     Followed {
         generation: 1,
+        links: Vec::new(),
         processes: guests.iter().map(process).collect(),
         wanted: guests.iter().map(|(number, _)| Wanted { key: u64::from(*number), paused: false }).collect(),
     }
