@@ -64,6 +64,8 @@ pub struct Ticker {
     next_fast: Monotonic,
     next_close: Monotonic,
     paces: Paces,
+    /// The generation of hypervisor processes that was last acted upon.
+    guests: u64,
     totals: Totals,
     news: News,
 }
@@ -100,6 +102,7 @@ impl Ticker {
             next_fast: Monotonic::default(),
             next_close: Monotonic::default(),
             paces,
+            guests: 0,
             totals,
             news: News::default(),
         })
@@ -152,6 +155,7 @@ impl Ticker {
     fn occasion(&self) -> Occasion {
         Occasion {
             generation: self.state.links.generation,
+            guests: self.state.followed.generation,
             hardware: self.state.has_hardware,
             close: self.close(),
         }
@@ -177,6 +181,11 @@ impl Ticker {
         if now >= self.next_fast && self.state.has_wires {
             self.send_due(now, |info| info.pace == Pace::Fast);
             self.next_fast = Monotonic(now.0 + FAST);
+        }
+        // New guests have their connections looked for at once: from then on none of them can end unheard.
+        if self.guests != self.state.followed.generation {
+            self.guests = self.state.followed.generation;
+            self.send_due(now, |info| info.pace == Pace::Migration);
         }
         if let Some(every) = self.close().filter(|_| now >= self.next_close) {
             self.send_due(now, |info| info.pace == Pace::Migration);
@@ -255,7 +264,10 @@ impl Ticker {
         let slot = &mut self.state.slots[place];
         let lane = &self.lanes[lane_of(slot.info)];
         match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
-            Ok(()) => slot.away_since = Some(now),
+            Ok(()) => {
+                slot.away_since = Some(now);
+                slot.plan.sent(self.state.followed.generation);
+            }
             Err(job) => slot.source = job.source,
         }
     }
