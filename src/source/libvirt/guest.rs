@@ -234,7 +234,10 @@ impl Guest {
     }
 
     fn job(&mut self, job: &Job, now: Monotonic) {
-        if !matches!(job.kind, 1..=5) {
+        // For a moment after it was called off a job is `failed` (4) or `cancelled` (5), with zeros for figures. Which
+        // of the two is chance, so it counts as gone; `completed` (3) counts only for what was followed.
+        let goes_on = matches!(job.kind, 1 | 2) || (job.kind == 3 && self.direction().is_some());
+        if !goes_on {
             return self.no_job(now);
         }
         match words::operation(&job.parameters) {
@@ -248,7 +251,12 @@ impl Guest {
             self.say_event(at, Event::Iteration(count));
         }
         let status = self.status(job);
-        let progress = words::progress(&job.parameters, self.direction(), status);
+        let mut progress = words::progress(&job.parameters, self.direction(), status);
+        if status == Status::Setup {
+            // Zeros that nobody has counted.
+            let (direction, total_time) = (progress.direction, progress.total_time);
+            progress = Progress { status, direction, total_time, ..Progress::default() };
+        }
         self.say(now, What::Progress(Box::new(progress)));
     }
 
@@ -256,8 +264,6 @@ impl Guest {
     fn status(&self, job: &Job) -> Status {
         let moved = job.parameters.iter().any(|(name, _)| name == "memory_page_size" || name == "setup_time");
         match job.kind {
-            4 => Status::Failed,
-            5 => Status::Cancelled,
             _ if self.postcopy => Status::Postcopy,
             // A job that is asked for while it goes on says `completed` before the other side has agreed.
             _ if self.stopped || job.kind == 3 => Status::Device,
