@@ -207,10 +207,16 @@ impl Host {
         assert!(self.try_run(&format!("kill -{name} {}", pid.trim())));
     }
 
-    /// Ends its libvirtd at once; its guests live on. (Asked to end, it would wait for the migration.)
+    /// Ends its libvirtd at once; its guests live on.
     pub fn kill_daemon(&mut self) {
         self.signal("KILL");
-        self.daemon.take().expect("it runs").wait().expect("it ends");
+        // nsenter stops when its child is stopped, and would wait to be continued.
+        let mut daemon = self.daemon.take().expect("it runs");
+        daemon.kill().expect("nsenter");
+        daemon.wait().expect("nsenter");
+        let pid = fs::read_to_string(self.folder.join("libvirtd.pid")).expect("its pid");
+        let gone = format!("test ! -e /proc/{}", pid.trim());
+        super::wait_until("end of libvirtd", Duration::from_secs(10), || self.try_run(&gone));
     }
 
     /// Its read-only socket.

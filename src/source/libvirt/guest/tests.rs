@@ -297,7 +297,15 @@ fn postcopy_on_both_sides() {
     for event in [ARRIVING, RESUMED_POSTCOPY, RESUMED] {
         destination.lifecycle(event);
     }
-    let (events, _) = destination.tells();
+    destination.answers(Question::Job, nothing());
+    destination.answers(Question::LastJob, nothing());
+    let (mut events, _) = destination.tells();
+    let Some(Event::Completed(last)) = events.pop() else { panic!("{events:?}") };
+    assert_eq!(
+        (last.status, last.direction),
+        (Status::Completed, Some(Direction::Incoming)),
+        "without a record"
+    );
     assert_eq!(events, [Event::Arriving, Event::Resumed, Event::Status(Status::Postcopy)], "it goes on once");
 }
 
