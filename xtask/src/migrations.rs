@@ -7,7 +7,8 @@ use lab::demo;
 use std::process::ExitCode;
 
 /// Hypervisor, libvirt, and what shapes and breaks a path.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
+    "ethtool",
     "iproute2",
     "libvirt-clients",
     "libvirt-daemon",
