@@ -29,7 +29,7 @@ impl Made {
         let pid = std::process::id();
         // A program may make many runs and keep their folders.
         let free = |number: &u32| !base().join(format!("{pid}-{number}")).exists();
-        let number = (1..).find(free).unwrap_or_default();
+        let number = (1..10_000).find(free).context("too many kept runs")?;
         let folder = base().join(format!("{pid}-{number}"));
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let made = Self { folder, children: RefCell::default(), keep };
