@@ -177,7 +177,7 @@ mod tests {
             "miglink_migration_info{{{labels},device=\"mig0\"}} 1\n\
              miglink_migrations_total{{direction=\"{direction}\",result=\"completed\"}} 1\n\
              miglink_migration_transferred_bytes_total{{{labels}}} {bytes}\n\
-             miglink_migration_downtime_last_seconds{{{labels}}} {pause}\n"
+             miglink_migration_guest_downtime_seconds{{{labels}}} {pause}\n"
         );
         let first = Scrape { at: 0.0, samples: Vec::new() };
         Timeline(vec![first, Scrape { at: 1.0, samples: parse(&text).unwrap() }])

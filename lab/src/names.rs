@@ -15,7 +15,7 @@ pub const PHASE: &str = "miglink_migration_phase";
 /// Seconds in each phase of an ended migration.
 pub const PHASE_SECONDS: &str = "miglink_migration_phase_seconds";
 /// The pause of an ended migration.
-pub const PAUSE: &str = "miglink_migration_downtime_last_seconds";
+pub const PAUSE: &str = "miglink_migration_guest_downtime_seconds";
 /// Sum of all pauses, by `direction`.
 pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
 /// What the lab keeps of a scrape: the rest has other tests.

@@ -3,4 +3,5 @@
 //! Imports `sample` and `topology`.
 
 pub mod interval;
+pub mod migrations;
 pub mod peaks;

@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::config::Settings;
 use super::lane::Message;
 use super::ticker::Ticker;
+use super::totals::Totals;
 use crate::sample::frame::Frame;
 use crate::source::contract::{Roots, SourceInfo};
 use std::sync::mpsc::{channel, Sender};
@@ -27,11 +28,12 @@ impl Agent {
         roots: Roots,
         settings: Settings,
         interval: Duration,
+        totals: Totals,
     ) -> std::io::Result<Self> {
         let (messages, inbox) = channel();
         let (publish, frames) = watch::channel(Arc::default());
         let mut ticker =
-            Ticker::new(sources, roots, settings, interval, Clock::default(), publish, &messages)?;
+            Ticker::new(sources, roots, settings, interval, Clock::default(), publish, &messages, totals)?;
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }

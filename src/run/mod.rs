@@ -13,3 +13,4 @@ pub mod schedule;
 pub mod serve;
 pub mod state;
 pub mod ticker;
+pub mod totals;

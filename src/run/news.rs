@@ -1,6 +1,8 @@
 //! What goes to the log of how the sources do, and what was said lately, so that it does not repeat itself while a
 //! host's links come and go.
 
+use crate::analysis::migrations::migration::Migration;
+use crate::analysis::migrations::tracker;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
 use std::collections::HashMap;
@@ -54,6 +56,28 @@ impl News {
             // Stuck is said where it is noticed; the others were said lately.
             Outcome::Pending | Outcome::Stuck(_) | Outcome::Absent(_) | Outcome::Failed(_) => {}
         }
+    }
+}
+
+/// Says in the log that a migration was found, and how it ended.
+pub fn tell_migration(news: &tracker::News, now: Monotonic) {
+    match news {
+        tracker::News::Began(migration) => {
+            let Migration { vm, direction, path, peer, .. } = migration.as_ref();
+            tracing::info!(vm, direction = direction.name(), device = path.device, peer, "a migration is on");
+        }
+        tracker::News::Ended(migration) => {
+            let Migration { vm, direction, ended, pause, .. } = migration.as_ref();
+            let result = ended.map_or("", |(outcome, _)| outcome.name());
+            let length = migration.length(now);
+            let pause = pause.map_or("an unknown time".to_owned(), |pause| format!("{pause:.0?}"));
+            tracing::info!(
+                vm,
+                direction = direction.name(),
+                "the migration {result} after {length:.1?}; the guest stood still for {pause}"
+            );
+        }
+        tracker::News::Carried { .. } => {}
     }
 }
 

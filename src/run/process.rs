@@ -1,11 +1,12 @@
 //! Our own process's metrics, in the registry of the `prometheus` crate: what every Prometheus client exports, and
 //! how requests ended.
 
+use super::totals::Totals;
 use crate::output::exposition::Format;
 use hyper::StatusCode;
 use procfs::process::Process as Stat;
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::proto::{Histogram, MetricFamily, MetricType};
 use prometheus::{Counter, Gauge, IntCounterVec, Opts, Registry};
 use std::fmt::Write;
 
@@ -14,6 +15,8 @@ use std::fmt::Write;
 pub struct Process {
     registry: Registry,
     requests: IntCounterVec,
+    /// What outlives a migration.
+    pub totals: Totals,
 }
 
 impl Process {
@@ -25,7 +28,8 @@ impl Process {
         requests.with_label_values(&["200"]);
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(Own::new()?))?;
-        Ok(Self { registry, requests })
+        let totals = Totals::new(&registry)?;
+        Ok(Self { registry, requests, totals })
     }
 
     /// Counts an answered request.
@@ -46,7 +50,11 @@ impl Process {
 /// The crate's own encoder knows only text 0.0.4, and OpenMetrics names counters' families without `_total`.
 fn write_family(out: &mut String, family: &MetricFamily, format: Format) {
     let name = family.name();
-    let kind = if family.get_field_type() == MetricType::COUNTER { "counter" } else { "gauge" };
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => "counter",
+        MetricType::HISTOGRAM => "histogram",
+        _ => "gauge",
+    };
     let title = match format {
         Format::OpenMetrics if kind == "counter" => name.strip_suffix("_total").unwrap_or(name),
         _ => name,
@@ -59,12 +67,40 @@ fn write_family(out: &mut String, family: &MetricFamily, format: Format) {
             .iter()
             .map(|label| format!("{}=\"{}\"", label.name(), label.value()))
             .collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let value =
-            if kind == "counter" { metric.get_counter().get_value() } else { metric.get_gauge().get_value() };
-        result = result.and(writeln!(out, "{name}{labels} {value}"));
+        result = result.and(match kind {
+            "counter" => write_sample(out, name, &labels, metric.get_counter().get_value()),
+            "histogram" => write_histogram(out, name, &labels, metric.get_histogram()),
+            _ => write_sample(out, name, &labels, metric.get_gauge().get_value()),
+        });
     }
     debug_assert!(result.is_ok(), "writing to a String cannot fail");
+}
+
+fn write_sample(out: &mut String, name: &str, labels: &[String], value: f64) -> std::fmt::Result {
+    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+    writeln!(out, "{name}{labels} {value}")
+}
+
+/// Bounds are written with a point, as OpenMetrics wants them: `1.0`, not `1`.
+fn write_histogram(
+    out: &mut String,
+    name: &str,
+    labels: &[String],
+    histogram: &Histogram,
+) -> std::fmt::Result {
+    let with_bound = |bound: &str| {
+        let mut labels = labels.to_vec();
+        labels.push(format!("le=\"{bound}\""));
+        labels
+    };
+    for bucket in histogram.get_bucket() {
+        let bound = format!("{:?}", bucket.upper_bound());
+        write_sample(out, &format!("{name}_bucket"), &with_bound(&bound), bucket.cumulative_count() as f64)?;
+    }
+    let count = histogram.get_sample_count() as f64;
+    write_sample(out, &format!("{name}_bucket"), &with_bound("+Inf"), count)?;
+    write_sample(out, &format!("{name}_sum"), labels, histogram.get_sample_sum())?;
+    write_sample(out, &format!("{name}_count"), labels, count)
 }
 
 /// The process's own figures, read when gathered.

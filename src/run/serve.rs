@@ -7,6 +7,7 @@ use super::http::routes::Routes;
 use super::http::server::{self, Limits};
 use super::process::Process;
 use super::state;
+use crate::analysis::migrations::table;
 use crate::analysis::peaks;
 use crate::source::contract::Roots;
 use crate::source::SOURCES;
@@ -28,7 +29,7 @@ pub fn run(arguments: &Run) -> anyhow::Result<()> {
     let listeners = arguments.listen.iter().map(|text| listen(text)).collect::<anyhow::Result<Vec<_>>>()?;
     let process = Process::new()?;
     let roots = Roots { proc: arguments.procfs.clone(), sys: arguments.sysfs.clone() };
-    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval)
+    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval, process.totals.clone())
         .context("cannot start the sampling threads")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -99,7 +100,7 @@ async fn reload_on_demand(file: Option<&Path>, agent: &Agent, mut hangup: Signal
 /// The names that `collect[]` and `exclude[]` understand.
 pub fn source_names() -> Vec<&'static str> {
     let mut names: Vec<_> = SOURCES.iter().map(|info| info.name).collect();
-    names.extend([peaks::SOURCE, state::SELF, "process"]);
+    names.extend([peaks::SOURCE, table::SOURCE, state::SELF, "process"]);
     names
 }
 

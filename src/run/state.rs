@@ -1,18 +1,23 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
 use super::schedule::Plan;
+use crate::analysis::migrations::table::{self, Moment};
+use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
+use crate::sample::flow::Flow;
 use crate::sample::frame::{Frame, Outcome, SourceReport};
-use crate::sample::guest::Followed;
+use crate::sample::guest::{Followed, Process};
 use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::migration::{Told, What};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
+use crate::sample::thread::Thread;
 use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
-use crate::source::{link_bursts, link_counters};
+use crate::source::{flows, link_bursts, link_counters, threads};
 use crate::topology::description::{self, Facts};
 use crate::topology::roles::{self, Selection};
 use std::sync::Arc;
@@ -41,7 +46,14 @@ static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION
 static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
 static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 4] = [&SOURCE_COLUMNS, &TIMESTAMP_COLUMNS, &BUILD_COLUMNS, &peaks::COLUMNS];
+pub static TABLES: [&[Column]; 6] = [
+    &SOURCE_COLUMNS,
+    &TIMESTAMP_COLUMNS,
+    &BUILD_COLUMNS,
+    &peaks::COLUMNS,
+    table::TABLES[0],
+    table::TABLES[1],
+];
 
 /// One source and what is remembered of it.
 pub struct Slot {
@@ -125,6 +137,25 @@ impl Slot {
     }
 }
 
+/// What a reading tells of migrations.
+struct Signs {
+    processes: Option<Vec<Process>>,
+    flows: Option<Arc<Vec<Flow>>>,
+    threads: Option<Arc<Vec<Thread>>>,
+    told: Vec<Told>,
+}
+
+impl Signs {
+    fn of(reading: &mut Reading) -> Self {
+        Self {
+            processes: reading.processes.take(),
+            flows: reading.flows.take(),
+            threads: reading.threads.take(),
+            told: std::mem::take(&mut reading.told),
+        }
+    }
+}
+
 /// All that the agent remembers.
 pub struct State {
     /// The sources.
@@ -138,7 +169,10 @@ pub struct State {
     /// Whether there is a physical link.
     pub has_hardware: bool,
     selection: Selection,
+    /// How long a finished migration is shown.
+    pub keep: Duration,
     tick: Duration,
+    tracker: Tracker,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -151,7 +185,12 @@ pub struct State {
 
 impl State {
     /// A state before the first reading.
-    pub fn new(sources: &[&'static SourceInfo], selection: Selection, tick: Duration) -> Self {
+    pub fn new(
+        sources: &[&'static SourceInfo],
+        selection: Selection,
+        tick: Duration,
+        keep: Duration,
+    ) -> Self {
         let mut list = SubjectsBuilder::default();
         for (key, info) in sources.iter().enumerate() {
             list.row(key as u64).label("source", info.name);
@@ -163,7 +202,9 @@ impl State {
             has_wires: false,
             has_hardware: false,
             selection,
+            keep,
             tick,
+            tracker: Tracker::default(),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
@@ -181,13 +222,14 @@ impl State {
         self.set_links(list);
     }
 
-    /// Takes in what a source said when it was asked.
+    /// Takes in what a source said when it was asked. `now` is when the answer is taken in.
     pub fn take(
         &mut self,
         place: usize,
         asked: Monotonic,
         result: Result<Reading, SourceError>,
         took: Duration,
+        now: Moment,
     ) {
         let slot = &mut self.slots[place];
         slot.report.took = took;
@@ -195,20 +237,64 @@ impl State {
             Ok(mut reading) => {
                 slot.confirmed = asked;
                 let links = reading.links.take();
+                let signs = Signs::of(&mut reading);
                 slot.take(reading);
-                if let Some(block) = slot.blocks.first() {
-                    match block.source {
-                        source if source == link_counters::SOURCE.name => self.peaks.note(block),
-                        source if source == link_bursts::SOURCE.name => self.bursts.note(block),
-                        _ => {}
-                    }
-                }
+                self.note_blocks(place);
                 if let Some(list) = links {
                     self.set_links(list);
                 }
+                self.note_signs(place, signs, now);
             }
             Err(error) => slot.fail(&error),
         }
+    }
+
+    fn note_blocks(&mut self, place: usize) {
+        let Some(block) = self.slots[place].blocks.first() else { return };
+        match block.source {
+            source if source == link_counters::SOURCE.name => self.peaks.note(block),
+            source if source == link_bursts::SOURCE.name => {
+                self.bursts.note(block);
+                self.tracker.links(block, &self.links, [0, 1]);
+            }
+            _ => {}
+        }
+    }
+
+    /// What belongs to migrations goes to their tracker, at the moment of its reading.
+    fn note_signs(&mut self, place: usize, signs: Signs, now: Moment) {
+        let (at, block) = (now.monotonic, self.slots[place].blocks.first());
+        if let Some(list) = signs.processes {
+            self.tracker.processes(list, at);
+        }
+        match (self.slots[place].info.name, block) {
+            (name, Some(block)) if name == flows::SOURCE.name => {
+                self.tracker.flows(signs.flows, block, &self.links, block.read_at);
+            }
+            (name, block) if name == threads::SOURCE.name => {
+                self.tracker.threads(signs.threads, block.map(Arc::as_ref));
+            }
+            _ => {}
+        }
+        for told in &signs.told {
+            let at = match told.what {
+                What::Event { wall_ns: Some(wall_ns), .. } => now.monotonic_of(wall_ns),
+                _ => told.at,
+            };
+            self.tracker.told(told, at);
+        }
+        self.follow(at);
+    }
+
+    /// Lets the tracker go on, and takes over what it wants followed.
+    pub fn follow(&mut self, now: Monotonic) {
+        self.tracker.tick(now, self.keep);
+        self.followed = self.tracker.followed(&self.followed, now);
+    }
+
+    /// What happened to migrations since the last time.
+    pub fn take_news(&mut self) -> Vec<News> {
+        self.tracker.take_news()
     }
 
     fn set_links(&mut self, mut list: Vec<crate::sample::link::Link>) {
@@ -230,6 +316,8 @@ impl State {
             }
         }
         blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
+        let moment = Moment { monotonic: now, wall_ns };
+        blocks.extend(table::blocks(self.tracker.entries(), moment).into_iter().map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }

@@ -10,6 +10,8 @@ use super::lane::{Done, Finished, Job, Lane, Message};
 use super::news::{self, News};
 use super::schedule::Occasion;
 use super::state::State;
+use super::totals::Totals;
+use crate::analysis::migrations::table::Moment;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceInfo};
@@ -62,6 +64,7 @@ pub struct Ticker {
     next_fast: Monotonic,
     next_close: Monotonic,
     paces: Paces,
+    totals: Totals,
     news: News,
 }
 
@@ -75,15 +78,16 @@ impl Ticker {
         clock: Clock,
         publish: watch::Sender<Arc<Frame>>,
         messages: &Sender<Message>,
+        totals: Totals,
     ) -> std::io::Result<Self> {
         let finished = Finished::default();
         let lanes = LANES
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
             .collect::<Result<_, _>>()?;
-        let Settings { selection, doors, keep: _, paces } = settings;
+        let Settings { selection, doors, keep, paces } = settings;
         Ok(Self {
-            state: State::new(sources, selection, interval),
+            state: State::new(sources, selection, interval, keep),
             lanes,
             finished,
             clock,
@@ -96,6 +100,7 @@ impl Ticker {
             next_fast: Monotonic::default(),
             next_close: Monotonic::default(),
             paces,
+            totals,
             news: News::default(),
         })
     }
@@ -119,6 +124,7 @@ impl Ticker {
     fn configure(&mut self, settings: Settings) {
         self.doors = Arc::new(settings.doors);
         self.paces = settings.paces;
+        self.state.keep = settings.keep;
         self.state.select(settings.selection);
     }
 
@@ -193,6 +199,8 @@ impl Ticker {
         }
         self.tick.step = Step::Idle;
         self.notice_stuck(now);
+        self.state.follow(now);
+        self.tell_news(Moment { monotonic: now, wall_ns: self.clock.wall_ns() });
         let frame = self.state.frame(now, self.clock.wall_ns());
         if first {
             news::tell_what_is_shown(&frame);
@@ -266,11 +274,21 @@ impl Ticker {
         let before = self.state.slots[place].report.outcome.clone();
         let generation = self.state.links.generation;
         let succeeded = result.is_ok();
-        self.state.take(place, sent, result, took);
+        let now = Moment { monotonic: self.clock.now(), wall_ns: self.clock.wall_ns() };
+        self.state.take(place, sent, result, took, now);
+        self.tell_news(now);
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, cost, generation, succeeded);
         if slot.report.outcome != before {
             self.news.tell(slot.info.name, &slot.report.outcome, sent);
+        }
+    }
+
+    /// Counts and logs what happened to migrations.
+    fn tell_news(&mut self, now: Moment) {
+        for news in self.state.take_news() {
+            self.totals.count(&news, now.monotonic);
+            news::tell_migration(&news, now.monotonic);
         }
     }
 

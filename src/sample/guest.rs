@@ -1,5 +1,6 @@
 //! The hypervisor processes of this host, and which of their guests are being followed because they move.
 
+use super::link::Index;
 use super::subject::Key;
 use std::path::PathBuf;
 
@@ -78,6 +79,8 @@ pub struct Followed {
     pub processes: Vec<Process>,
     /// Those whose migration is on, or ended a moment ago and owes its last figures; by key.
     pub wanted: Vec<Wanted>,
+    /// The links of this namespace that their flows pass first.
+    pub links: Vec<Index>,
 }
 
 impl Followed {

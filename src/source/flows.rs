@@ -111,6 +111,8 @@ impl Flows {
             }
             match Space::open(process.namespace, self.own, process.pid, &context.roots) {
                 Ok(space) => self.spaces.push(space),
+                // The process has just ended.
+                Err(SourceError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => self.problems.push(error.to_string()),
             }
         }

@@ -9,7 +9,7 @@ use super::transport::message::Request;
 use super::transport::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
-use crate::sample::link::{Link, Role};
+use crate::sample::link::{Index, Link, Links, Role};
 use crate::sample::metric::Column;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use std::sync::Arc;
@@ -35,7 +35,13 @@ static COLUMNS: [Column; 2] = [Column::of(&RECEIVE_BYTES), Column::of(&TRANSMIT_
 
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let session = Session::open(Protocol::Route, SOURCE.deadline).map_err(failed)?;
-    Ok(Box::new(Bursts { session, generation: None, wires: Vec::new(), subjects: Arc::default() }))
+    Ok(Box::new(Bursts {
+        session,
+        generation: None,
+        migrating: Vec::new(),
+        wires: Vec::new(),
+        subjects: Arc::default(),
+    }))
 }
 
 fn failed(error: NetlinkError) -> SourceError {
@@ -50,14 +56,17 @@ pub fn is_followed(link: &Link) -> bool {
 struct Bursts {
     session: Session,
     generation: Option<u64>,
+    /// Links that migrations run over, wires or not.
+    migrating: Vec<Index>,
     wires: Vec<Request>,
     subjects: Arc<Subjects>,
 }
 
 impl Source for Bursts {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        if self.generation != Some(context.links.generation) {
-            self.follow(context.links.exported());
+        if self.generation != Some(context.links.generation) || self.migrating != context.followed.links {
+            self.migrating.clone_from(&context.followed.links);
+            self.follow(&context.links);
             self.generation = Some(context.links.generation);
         }
         let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, Arc::clone(&self.subjects));
@@ -79,11 +88,13 @@ impl Source for Bursts {
 }
 
 impl Bursts {
-    fn follow(&mut self, links: &[Link]) {
+    fn follow(&mut self, links: &Links) {
         let mut list = SubjectsBuilder::default();
         list.hide_the_rest();
         self.wires.clear();
-        for link in links.iter().filter(|link| is_followed(link)).take(MOST) {
+        let wires = links.exported().iter().filter(|link| is_followed(link)).take(MOST);
+        let others = self.migrating.iter().filter_map(|index| links.get(*index));
+        for link in wires.chain(others.filter(|link| !is_followed(link)).take(MOST)) {
             list.row(link.key).label("device", &link.name);
             self.wires.push(link_counters::request_for(link.index));
         }

@@ -16,6 +16,7 @@ pub mod fec;
 mod fixture;
 pub mod flows;
 pub mod interrupts;
+pub mod libvirt;
 pub mod line_error;
 pub mod link_bursts;
 pub mod link_counters;
@@ -26,6 +27,7 @@ pub mod pcie;
 pub mod pressure;
 pub mod processes;
 pub mod qdiscs;
+pub mod qmp;
 pub mod queue_statistics;
 pub mod rdma;
 pub mod rings;
@@ -65,4 +67,6 @@ pub static SOURCES: &[&SourceInfo] = &[
     &processes::SOURCE,
     &flows::SOURCE,
     &threads::SOURCE,
+    &qmp::SOURCE,
+    &libvirt::SOURCE,
 ];

@@ -229,7 +229,7 @@ mod tests {
     fn our_own_threads_run() {
         let process = Process { key: 3, pid: std::process::id(), ..Process::default() };
         let wanted = vec![Wanted { key: 3, paused: false }];
-        let followed = Followed { generation: 1, processes: vec![process], wanted };
+        let followed = Followed { generation: 1, processes: vec![process], wanted, links: Vec::new() };
         let mut context = Context { followed: Arc::new(followed), ..Context::default() };
         let mut source = open(&Roots::default()).expect("a source");
         let reading = source.read(&context).expect("a reading");

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod exporter;
+pub mod libvirt_pair;
 
 use miglink::sample::link::{Link, Links};
 use miglink::sample::monotonic::Monotonic;
@@ -230,6 +231,17 @@ impl Reader {
     pub fn context(&self) -> Context {
         let now = Monotonic(Duration::from_secs(self.seconds));
         Context { now, links: Arc::clone(&self.links), ..Context::default() }
+    }
+}
+
+/// Waits for something to become true; panics with its name if it does not in time.
+pub fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+    let step = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    while !done() {
+        assert!(waited < limit, "no {what} within {limit:?}");
+        std::thread::sleep(step);
+        waited += step;
     }
 }
 

@@ -3,7 +3,9 @@
 pub mod ethtool;
 pub mod genetlink;
 pub mod ioctl;
+pub mod libvirt;
 pub mod message;
 pub mod namespace;
 pub mod netlink;
+pub mod qmp;
 pub mod sock_diag;

@@ -1,0 +1,214 @@
+//! One migration with all that is remembered to follow it: its flows, and who said what of it.
+
+use super::migration::{Migration, Outcome, Phase};
+use super::traffic::{Carried, Traffic};
+use crate::sample::flow::Flow;
+use crate::sample::link::Links;
+use crate::sample::migration::{Direction, Event, Progress, Status, What};
+use crate::sample::monotonic::Monotonic;
+use crate::sample::ports;
+use crate::sample::subject::Key;
+use crate::topology::path;
+use std::time::Duration;
+
+/// A flow on a port of migrations that carried this much one way is one, if no hypervisor says otherwise.
+pub const PLAIN: u64 = 8 << 20;
+/// The same on any other port that is not of storage or a console (facts: 64 MiB or 100 Mb/s, one way 20 to 1).
+pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
+/// How long a hypervisor is waited for after the last flow has ended.
+pub const LAST_WORD: Duration = Duration::from_secs(3);
+/// Without a hypervisor's word: when the guest's processors are looked at after the last flow has ended.
+const LOOK: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+/// A guest that ran less than this between the two looks stands still. A stopped one runs not at all.
+const STILL: u64 = 1_000_000;
+/// A final figure and a flow are of one migration when their bytes differ by less than a tenth.
+const SAME: f64 = 0.1;
+
+/// QEMU says `completed` a moment before it has computed the times (migration.c: `migration_completion` sets the
+/// state, `migration_calculate_complete` the times). Such an answer is no last word.
+fn is_premature(progress: &Progress) -> bool {
+    let total = progress.total_time.unwrap_or(Duration::MAX);
+    let parts = progress.setup_time.unwrap_or_default() + progress.downtime.unwrap_or_default();
+    progress.status == Status::Completed && (total.is_zero() || total < parts)
+}
+
+/// Whether two counts of bytes are of one migration.
+pub fn is_same(carried: u64, transferred: u64) -> bool {
+    (carried as f64 / transferred.max(1) as f64 - 1.0).abs() < SAME
+}
+
+/// One migration and what is remembered to follow it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What is told of it.
+    pub migration: Migration,
+    /// What its sockets carried.
+    pub traffic: Traffic,
+    /// What went over its link meanwhile, everybody's bytes and all headers.
+    pub link_bytes: Option<u64>,
+    /// The link's count when it was last read.
+    pub link_count: Option<u64>,
+    /// Its flows.
+    pub flows: Vec<Key>,
+    /// Since when no flow is open.
+    pub closed: Option<Monotonic>,
+    /// The time its virtual CPUs had run at the first look.
+    ran: Option<u64>,
+    /// Since when a hypervisor says that there is none.
+    pub denied: Option<Monotonic>,
+    /// The hypervisor has told the last figures.
+    pub final_word: bool,
+    /// It was told of.
+    pub announced: bool,
+    /// Its end was told of.
+    pub reported: bool,
+}
+
+impl Entry {
+    /// An entry that has just shown its first sign.
+    pub fn new(migration: Migration) -> Self {
+        Self {
+            migration,
+            traffic: Traffic::default(),
+            link_bytes: None,
+            link_count: None,
+            flows: Vec::new(),
+            closed: None,
+            ran: None,
+            denied: None,
+            final_word: false,
+            announced: false,
+            reported: false,
+        }
+    }
+
+    /// A flow is its.
+    pub fn attach(&mut self, flow: &Flow, links: &Links) {
+        if !self.flows.contains(&flow.key) {
+            self.flows.push(flow.key);
+            self.closed = None;
+        }
+        let migration = &mut self.migration;
+        if migration.peer.is_empty() {
+            migration.peer = flow.peer.ip().to_string();
+        }
+        if migration.path.device.is_empty() || migration.path.links.is_empty() {
+            if let Some(egress) = &flow.egress {
+                migration.path = path::of(egress, links);
+            }
+        }
+    }
+
+    /// After all flows were noted: how many are open, and how fast they are.
+    pub fn settle(&mut self, flows: &[Flow], now: Monotonic) {
+        if !self.migration.is_on() || self.flows.is_empty() {
+            return;
+        }
+        let own = || flows.iter().filter(|flow| self.flows.contains(&flow.key));
+        let open = own().filter(|flow| flow.closed.is_none()).count();
+        let last = own().filter_map(|flow| flow.closed).max();
+        self.migration.channels = self.migration.channels.max(open);
+        self.traffic.mark(now);
+        match (open, self.closed) {
+            (0, None) => self.closed = Some(last.unwrap_or(now)),
+            (0, Some(_)) => {}
+            _ => self.closed = None,
+        }
+        if self.migration.phase == Phase::Setup && !self.migration.told && self.traffic.sum() > PLAIN / 8 {
+            let began = self.migration.began;
+            self.migration.enter(Phase::MemoryCopy, began);
+        }
+    }
+
+    /// Without a hypervisor's word, traffic alone must leave no doubt.
+    pub fn confirm_by_traffic(&mut self, flow: &Flow, bytes: Carried) {
+        let usual = ports::is_migration(flow.service_port()) || flow.accepted;
+        let enough = if usual { PLAIN } else { PLAIN_ELSEWHERE };
+        let Some(direction) = bytes.one_way().filter(|_| bytes.sum() >= enough && self.denied.is_none())
+        else {
+            return;
+        };
+        if direction != self.migration.direction {
+            self.migration.direction = direction;
+            self.traffic = Traffic::default();
+            self.traffic.note(flow.key, bytes.along(direction));
+        }
+        self.migration.confirmed = true;
+    }
+
+    /// Takes in a hypervisor's word, if it is of this migration.
+    pub fn hear(&mut self, what: &What, at: Monotonic) {
+        match what {
+            What::Progress(progress) => {
+                if progress.status == Status::None {
+                    self.denied = self.denied.or(Some(at));
+                    return;
+                }
+                // A word of the last migration, not of this one: its bytes are not these bytes.
+                if progress.status.is_final() && !self.migration.told && !self.is_of(progress) {
+                    return;
+                }
+                if is_premature(progress) {
+                    return;
+                }
+                self.denied = None;
+                self.final_word |= progress.status.is_final();
+            }
+            What::Event { event: Event::Completed(_), .. } => self.final_word = true,
+            _ => {}
+        }
+        self.migration.hear(what, at);
+    }
+
+    fn is_of(&self, progress: &Progress) -> bool {
+        match progress.transferred.filter(|_| progress.status == Status::Completed) {
+            Some(transferred) => self.closed.is_some() && is_same(self.traffic.sum(), transferred),
+            None => self.closed.is_some(),
+        }
+    }
+
+    /// Its process has ended.
+    pub fn process_gone(&mut self, now: Monotonic) {
+        let at = self.closed.unwrap_or(now);
+        let outcome = match self.migration.direction {
+            // A manager ends the source's process when the guest runs elsewhere; one that dies in the middle of the
+            // copy has open flows until it dies.
+            Direction::Outgoing
+                if self.closed.is_some_and(|closed| now.since(closed) > Duration::from_millis(50)) =>
+            {
+                Outcome::Completed
+            }
+            _ => Outcome::Failed,
+        };
+        self.migration.end(outcome, at);
+    }
+
+    /// Ends a migration whose flows have ended and whose hypervisor says nothing.
+    pub fn judge(&mut self, ran: Option<u64>, now: Monotonic) {
+        let Some(closed) = self.closed else { return };
+        let quiet = now.since(closed);
+        let patience = if self.migration.told { LAST_WORD } else { LOOK[1] };
+        if quiet >= LOOK[0] && self.ran.is_none() {
+            self.ran = ran;
+        }
+        if quiet < patience || !self.migration.confirmed {
+            return;
+        }
+        let grew = match (self.ran, ran) {
+            (Some(before), Some(now)) => Some(now.saturating_sub(before) > STILL),
+            _ => None,
+        };
+        let outcome = match (self.migration.direction, grew) {
+            (Direction::Outgoing, Some(true)) | (Direction::Incoming, Some(false)) => Outcome::Failed,
+            _ => Outcome::Completed,
+        };
+        self.migration.end(outcome, closed);
+    }
+
+    /// Nothing more is to be heard of it.
+    pub fn owes_nothing(&self, now: Monotonic) -> bool {
+        self.migration.ended.is_some_and(|(_, ended)| {
+            self.final_word || !self.migration.told || now.since(ended) >= LAST_WORD
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! One migration: a state machine that is fed with whatever its guest has (a monitor, libvirt, flows alone) and tells
+//! phases with their times, bytes, the pause and the result.
+//!
+//! Words of the hypervisor that carry their own time (events, the final figures) beat what was seen between two
+//! readings; what nobody told is missing, not guessed.
+
+use crate::sample::migration::{Direction, Event, Limits, Progress, RunState, Status, What};
+use crate::sample::monotonic::Monotonic;
+use crate::sample::subject::Key;
+use crate::topology::path::Path;
+use std::time::Duration;
+
+/// A part of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are made.
+    Setup,
+    /// Memory is copied, the guest runs.
+    MemoryCopy,
+    /// The guest stands still and the rest is moved.
+    StateTransfer,
+    /// The guest runs at the destination and its memory follows.
+    Postcopy,
+}
+
+/// All phases, in their order.
+pub const PHASES: [Phase; 4] = [Phase::Setup, Phase::MemoryCopy, Phase::StateTransfer, Phase::Postcopy];
+
+impl Phase {
+    /// Its label value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::MemoryCopy => "memory_copy",
+            Self::StateTransfer => "state_transfer",
+            Self::Postcopy => "postcopy",
+        }
+    }
+}
+
+/// How a migration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The guest runs at the destination.
+    Completed,
+    /// It did not work out.
+    Failed,
+    /// Somebody called it off.
+    Cancelled,
+}
+
+/// All outcomes.
+pub const OUTCOMES: [Outcome; 3] = [Outcome::Completed, Outcome::Failed, Outcome::Cancelled];
+
+impl Outcome {
+    /// Its label value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One migration, from its first sign on.
+#[derive(Debug, Clone)]
+pub struct Migration {
+    /// Never used again.
+    pub key: Key,
+    /// The guest's name.
+    pub vm: String,
+    /// Its process on this host, if it has one here.
+    pub process: Option<Key>,
+    /// Which hypervisor.
+    pub hypervisor: &'static str,
+    /// Which way.
+    pub direction: Direction,
+    /// When it began.
+    pub began: Monotonic,
+    /// How it ended, and when.
+    pub ended: Option<(Outcome, Monotonic)>,
+    /// Where it stands; after the end, where it ended.
+    pub phase: Phase,
+    since: Monotonic,
+    spent: [Duration; 4],
+    /// What the hypervisor told last, newer words over older ones.
+    pub progress: Progress,
+    /// What it keeps to.
+    pub limits: Limits,
+    /// How long the guest stood still, by events or by the hypervisor's own measure.
+    pub pause: Option<Duration>,
+    stopped: Option<Monotonic>,
+    /// A hypervisor said that it is on, or its traffic leaves no doubt.
+    pub confirmed: bool,
+    /// A hypervisor told of it itself.
+    pub told: bool,
+    /// The flow's way through this host.
+    pub path: Path,
+    /// The far end's address.
+    pub peer: String,
+    /// How many connections it had at most at once.
+    pub channels: usize,
+}
+
+impl Migration {
+    /// A migration that has just shown its first sign.
+    pub fn new(key: Key, vm: String, direction: Direction, began: Monotonic) -> Self {
+        Self {
+            key,
+            vm,
+            process: None,
+            hypervisor: "",
+            direction,
+            began,
+            ended: None,
+            phase: Phase::Setup,
+            since: began,
+            spent: [Duration::ZERO; 4],
+            progress: Progress::default(),
+            limits: Limits::default(),
+            pause: None,
+            stopped: None,
+            confirmed: false,
+            told: false,
+            path: Path::default(),
+            peer: String::new(),
+            channels: 0,
+        }
+    }
+
+    /// Whether it is still going on.
+    pub fn is_on(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// How long a phase has lasted until now.
+    pub fn spent(&self, phase: Phase, now: Monotonic) -> Duration {
+        let running =
+            if self.is_on() && self.phase == phase { now.since(self.since) } else { Duration::ZERO };
+        self.spent[phase as usize] + running
+    }
+
+    /// From its beginning to its end or now.
+    pub fn length(&self, now: Monotonic) -> Duration {
+        PHASES.iter().map(|phase| self.spent(*phase, now)).sum()
+    }
+
+    /// It goes over to another phase. Time does not run back: an event may be told after what followed it was seen.
+    pub fn enter(&mut self, phase: Phase, at: Monotonic) {
+        if self.phase == phase || !self.is_on() {
+            return;
+        }
+        self.spent[self.phase as usize] += at.since(self.since);
+        self.since = self.since.max(at);
+        self.phase = phase;
+    }
+
+    /// It is over.
+    pub fn end(&mut self, outcome: Outcome, at: Monotonic) {
+        if !self.is_on() {
+            return;
+        }
+        let at = at.max(self.since);
+        self.spent[self.phase as usize] += at.since(self.since);
+        self.ended = Some((outcome, at));
+        if let Some(stopped) = self.stopped.take().filter(|_| outcome == Outcome::Completed) {
+            self.pause = self.pause.or(Some(at.since(stopped)));
+        }
+        self.take_final_figures();
+    }
+
+    /// The hypervisor's own measure at the end is exact where ours lies between two readings.
+    fn take_final_figures(&mut self) {
+        let Progress { total_time, setup_time, downtime, .. } = self.progress;
+        self.pause = downtime.or(self.pause);
+        let completed = self.ended.is_some_and(|(outcome, _)| outcome == Outcome::Completed);
+        let (Some(total), Some(setup), Some(downtime), true) = (total_time, setup_time, downtime, completed)
+        else {
+            return;
+        };
+        let postcopy = self.spent[Phase::Postcopy as usize].min(total.saturating_sub(setup + downtime));
+        self.spent = [setup, total.saturating_sub(setup + downtime + postcopy), downtime, postcopy];
+    }
+
+    /// Takes in what a hypervisor told at a moment; `at` is the event's own time where it has one.
+    pub fn hear(&mut self, what: &What, at: Monotonic) {
+        match what {
+            What::Progress(progress) => self.hear_progress(progress, at),
+            What::Limits(limits) => self.limits = (**limits).clone(),
+            What::Run(state) => self.hear_run_state(*state, at),
+            What::Event { event, .. } => self.hear_event(event, at),
+            What::Unavailable(_) => {}
+        }
+    }
+
+    fn hear_progress(&mut self, progress: &Progress, at: Monotonic) {
+        if progress.status == Status::None {
+            return;
+        }
+        self.told = true;
+        merge(&mut self.progress, progress);
+        if !self.is_on() {
+            // The last figures of a flow-only end, told late.
+            if progress.status == Status::Completed {
+                self.take_final_figures();
+            }
+            return;
+        }
+        self.confirmed = true;
+        self.hear_status(progress.status, at);
+    }
+
+    fn hear_status(&mut self, status: Status, at: Monotonic) {
+        match status {
+            Status::Setup => self.enter(Phase::Setup, at),
+            Status::Active if self.stopped.is_none() => self.enter(Phase::MemoryCopy, at),
+            Status::PreSwitchover | Status::Device => self.enter(Phase::StateTransfer, at),
+            Status::Postcopy | Status::PostcopyPaused => self.enter(Phase::Postcopy, at),
+            Status::Completed => self.end(Outcome::Completed, at),
+            Status::Failed => self.end(Outcome::Failed, at),
+            Status::Cancelled => self.end(Outcome::Cancelled, at),
+            Status::None | Status::Other | Status::Active | Status::Cancelling => {}
+        }
+    }
+
+    fn hear_run_state(&mut self, state: RunState, at: Monotonic) {
+        match (state, self.direction) {
+            (RunState::Finishing, Direction::Outgoing) => self.enter(Phase::StateTransfer, at),
+            (RunState::Running, Direction::Incoming) if self.confirmed => {
+                self.hear_event(&Event::Resumed, at)
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_event(&mut self, event: &Event, at: Monotonic) {
+        match (event, self.direction) {
+            (Event::Stopped, Direction::Outgoing) => {
+                self.stopped = Some(at);
+                self.enter(Phase::StateTransfer, at);
+            }
+            // The guest goes on here: this switchover did not happen.
+            (Event::Resumed, Direction::Outgoing) => {
+                self.stopped = None;
+                if self.phase == Phase::StateTransfer {
+                    self.enter(Phase::MemoryCopy, at);
+                }
+            }
+            (Event::Resumed, Direction::Incoming) if self.progress.status == Status::Postcopy => {
+                self.enter(Phase::Postcopy, at);
+            }
+            (Event::Resumed, Direction::Incoming) => self.end(Outcome::Completed, at),
+            (Event::Status(status), _) => {
+                self.told = true;
+                self.confirmed |= status.is_running();
+                if *status == Status::Postcopy {
+                    if let Some(stopped) = self.stopped.take() {
+                        self.pause = Some(at.since(stopped));
+                    }
+                }
+                self.progress.status = *status;
+                self.hear_status(*status, at);
+            }
+            (Event::Iteration(number), _) => {
+                self.told = true;
+                self.confirmed = true;
+                self.progress.iterations = Some(*number);
+                if self.phase == Phase::Setup {
+                    self.enter(Phase::MemoryCopy, at);
+                }
+            }
+            (Event::Completed(progress), _) => {
+                self.told = true;
+                merge(&mut self.progress, progress);
+                self.confirmed = true;
+                self.end(Outcome::Completed, at);
+                self.take_final_figures();
+            }
+            (Event::Arriving, _) => self.told = true,
+            (Event::Left, Direction::Outgoing) => self.end(Outcome::Completed, at),
+            (Event::Failed, _) => self.end(Outcome::Failed, at),
+            (Event::Stopped, Direction::Incoming) | (Event::Left, Direction::Incoming) => {}
+        }
+    }
+}
+
+/// Newer words over older ones; what is not said now stays as it was said before.
+fn merge(known: &mut Progress, new: &Progress) {
+    macro_rules! newer {
+        ($($field:ident),*) => { $(if new.$field.is_some() { known.$field.clone_from(&new.$field); })* };
+    }
+    known.status = new.status;
+    newer!(
+        direction,
+        total_time,
+        setup_time,
+        expected_downtime,
+        downtime,
+        memory_total,
+        transferred,
+        remaining,
+        normal_bytes,
+        zero_pages,
+        page_size,
+        dirty_pages_per_second,
+        iterations,
+        throughput,
+        precopy_bytes,
+        downtime_bytes,
+        postcopy_bytes,
+        multifd_bytes,
+        postcopy_requests,
+        throttle_percent,
+        error
+    );
+    if new.status == Status::Completed {
+        known.remaining = new.remaining.or(Some(0));
+    }
+}

@@ -1,0 +1,7 @@
+//! Migrations: found in what processes, flows and hypervisors tell, followed to their end, and put into tables.
+
+pub mod entry;
+pub mod migration;
+pub mod table;
+pub mod tracker;
+pub mod traffic;

@@ -1,0 +1,408 @@
+//! Joins what all sources tell into migrations: flow to process to guest, hypervisor's words to the same guest.
+//!
+//! A first sign makes an entry: a connection of a hypervisor process on a port of migrations, or a hypervisor's word.
+//! It counts as a migration once a hypervisor says so, or its traffic leaves no doubt; what is denied is dropped.
+
+use super::entry::{is_same, Entry, LAST_WORD, PLAIN, PLAIN_ELSEWHERE};
+use super::migration::{Migration, Outcome, Phase};
+use super::traffic::{carried, Carried};
+use crate::sample::block::Block;
+use crate::sample::flow::Flow;
+use crate::sample::guest::{Followed, Hypervisor, Process, Wanted};
+use crate::sample::link::Links;
+use crate::sample::migration::{Direction, Event, Guest, Progress, RunState, Status, Told, What};
+use crate::sample::monotonic::Monotonic;
+use crate::sample::ports;
+use crate::sample::subject::Key;
+use crate::sample::thread::{Role, Thread};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a hypervisor may deny a migration before its flow is taken for something else.
+const DENIED: Duration = Duration::from_secs(2);
+/// Finished migrations that are kept at most.
+const MOST_FINISHED: usize = 256;
+/// What happened, for those who count.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A migration was found.
+    Began(Box<Migration>),
+    /// Bytes went over a device.
+    Carried {
+        /// The link's name.
+        device: String,
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        bytes: u64,
+    },
+    /// A migration has ended.
+    Ended(Box<Migration>),
+}
+
+/// All migrations of this host.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    processes: Vec<Process>,
+    generation: u64,
+    entries: Vec<Entry>,
+    flows: Arc<Vec<Flow>>,
+    threads: Arc<Vec<Thread>>,
+    /// Nanoseconds that the virtual CPUs of each process have run.
+    ran: HashMap<Key, u64>,
+    /// Guests that run here: another incoming migration is not to be expected.
+    running: HashSet<Key>,
+    /// Flows that are no migration.
+    rejected: HashSet<Key>,
+    /// Flows that ended before anybody knew whose they were, and until when their owner is looked for.
+    orphans: Vec<(Flow, Carried, Monotonic)>,
+    news: Vec<News>,
+    last_key: Key,
+}
+
+impl Tracker {
+    /// All that are followed or kept, in the order of their beginning.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What happened since the last time.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Takes in the list of processes.
+    pub fn processes(&mut self, list: Vec<Process>, now: Monotonic) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
+            let Some(key) = entry.migration.process else { continue };
+            if list.iter().all(|process| process.key != key) {
+                entry.process_gone(now);
+            }
+        }
+        self.running.retain(|key| list.iter().any(|process| process.key == *key));
+        self.processes = list;
+        self.generation += 1;
+    }
+
+    /// Takes in the flows and their table.
+    pub fn flows(&mut self, changed: Option<Arc<Vec<Flow>>>, block: &Block, links: &Links, now: Monotonic) {
+        if let Some(flows) = changed {
+            self.flows = flows;
+            let flows = &self.flows;
+            self.rejected.retain(|key| flows.iter().any(|flow| flow.key == *key));
+        }
+        let flows = Arc::clone(&self.flows);
+        let bytes = carried(&flows, block);
+        for flow in flows.iter() {
+            let bytes = bytes.get(&flow.key).copied().unwrap_or_default();
+            match flow.owner {
+                Some(owner) => self.flow(flow, owner, bytes, links, now),
+                None => self.orphan(flow, bytes, now),
+            }
+        }
+        for entry in &mut self.entries {
+            entry.settle(&flows, now);
+        }
+    }
+
+    fn flow(&mut self, flow: &Flow, owner: Key, bytes: Carried, links: &Links, now: Monotonic) {
+        let known = self.entries.iter().position(|entry| entry.flows.contains(&flow.key));
+        let place = known.or_else(|| self.place_for(flow, owner, bytes, now));
+        let Some(place) = place else { return };
+        let entry = &mut self.entries[place];
+        entry.attach(flow, links);
+        let direction = entry.migration.direction;
+        let new = entry.traffic.note(flow.key, bytes.along(direction));
+        if !entry.migration.confirmed {
+            entry.confirm_by_traffic(flow, bytes);
+        } else if new > 0 {
+            let device = entry.migration.path.device.clone();
+            self.news.push(News::Carried { device, direction, bytes: new });
+        }
+        self.announce(place);
+    }
+
+    /// The entry of a flow that belongs to none yet: its guest's migration, or a new one. `None` if it is none.
+    fn place_for(&mut self, flow: &Flow, owner: Key, bytes: Carried, now: Monotonic) -> Option<usize> {
+        let port = flow.service_port();
+        if self.rejected.contains(&flow.key) || ports::is_storage(port) || ports::is_console(port) {
+            return None;
+        }
+        let process = self.processes.iter().find(|process| process.key == owner)?.clone();
+        if let Some(at) = self.on(&process) {
+            self.entries[at].migration.process = Some(owner);
+            return Some(at);
+        }
+        let usual =
+            ports::is_migration(flow.local.port()) || ports::is_migration(flow.peer.port()) || flow.accepted;
+        let large = bytes.sum() >= PLAIN_ELSEWHERE && bytes.one_way().is_some();
+        if !(usual && process.hypervisor != Hypervisor::Proxy || large) || flow.closed.is_some() && !large {
+            return None;
+        }
+        Some(self.begin(&process, self.direction(flow, &process, bytes), flow.opened.min(now)))
+    }
+
+    /// Which way a flow's guest moves.
+    fn direction(&self, flow: &Flow, process: &Process, bytes: Carried) -> Direction {
+        let awaits = process.incoming && !self.running.contains(&process.key);
+        let by_port = ports::is_migration(flow.local.port()) && !ports::is_migration(flow.peer.port());
+        let first =
+            if awaits || flow.accepted || by_port { Direction::Incoming } else { Direction::Outgoing };
+        bytes.one_way().filter(|_| bytes.sum() >= PLAIN).unwrap_or(first)
+    }
+
+    /// The migration of a process that is on.
+    fn on(&self, process: &Process) -> Option<usize> {
+        self.entries.iter().position(|entry| {
+            let migration = &entry.migration;
+            let same = migration.process == Some(process.key)
+                || migration.process.is_none() && migration.vm == process.name;
+            migration.is_on() && same
+        })
+    }
+
+    fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
+        let mut entry = self.entry(process.name.clone(), direction, began);
+        entry.migration.process = Some(process.key);
+        entry.migration.hypervisor = process.hypervisor.name();
+        entry.migration.progress.memory_total = process.memory;
+        self.entries.push(entry);
+        self.entries.len() - 1
+    }
+
+    fn entry(&mut self, vm: String, direction: Direction, began: Monotonic) -> Entry {
+        self.last_key += 1;
+        Entry::new(Migration::new(self.last_key, vm, direction, began))
+    }
+
+    /// A flow that ended before it was seen: whose was it? All guests of its namespace are asked.
+    fn orphan(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
+        let known = self.orphans.iter().any(|(orphan, ..)| orphan.key == flow.key);
+        if known || self.rejected.contains(&flow.key) || bytes.one_way().is_none() {
+            return;
+        }
+        self.orphans.push((flow.clone(), bytes, Monotonic(now.0 + LAST_WORD)));
+    }
+
+    /// Takes in what a hypervisor told; `at` is its own time of an event, or when it came.
+    pub fn told(&mut self, told: &Told, at: Monotonic) {
+        if let (Guest::Process(key), What::Run(RunState::Running)) = (&told.guest, &told.what) {
+            let arrives = self.entries.iter().any(|entry| {
+                entry.migration.process == Some(*key)
+                    && entry.migration.is_on()
+                    && entry.migration.direction == Direction::Incoming
+            });
+            if !arrives {
+                self.running.insert(*key);
+            }
+        }
+        let Some(place) = self.place_of(&told.guest, &told.what, at) else { return };
+        let entry = &mut self.entries[place];
+        entry.hear(&told.what, at);
+        if let (Some((Outcome::Completed, _)), Direction::Incoming, Some(process)) =
+            (entry.migration.ended, entry.migration.direction, entry.migration.process)
+        {
+            self.running.insert(process);
+        }
+        self.announce(place);
+    }
+
+    /// The entry that a hypervisor's word is about; a word of a migration that is on makes one.
+    fn place_of(&mut self, guest: &Guest, what: &What, at: Monotonic) -> Option<usize> {
+        let process = self.process_of(guest).cloned();
+        let of_guest = |entry: &Entry| match (&process, guest) {
+            (Some(process), _) if entry.migration.process.is_some() => {
+                entry.migration.process == Some(process.key)
+            }
+            (Some(process), _) => entry.migration.vm == process.name,
+            (None, Guest::Domain { name, .. }) => entry.migration.vm == *name,
+            (None, Guest::Process(_)) => false,
+        };
+        let last = self.entries.iter().rposition(of_guest);
+        if let Some(at) = last.filter(|at| self.entries[*at].migration.is_on()) {
+            return Some(at);
+        }
+        if let Some(direction) =
+            starts(what, process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key)))
+        {
+            return Some(match (process, guest) {
+                (Some(process), _) => self.begin(&process, direction, at),
+                (None, Guest::Domain { name, .. }) => {
+                    let mut entry = self.entry(name.clone(), direction, at);
+                    entry.migration.hypervisor = "libvirt";
+                    self.entries.push(entry);
+                    self.entries.len() - 1
+                }
+                (None, Guest::Process(_)) => return None,
+            });
+        }
+        if let (What::Progress(progress), Some(process)) = (what, &process) {
+            if let Some(at) = self.adopt(process, progress) {
+                return Some(at);
+            }
+        }
+        // Last figures may be told after the end, for as long as nothing newer has begun.
+        last.filter(|place| {
+            let entry = &self.entries[*place];
+            !entry.final_word && entry.migration.ended.is_some_and(|(_, ended)| at.since(ended) < LAST_WORD)
+        })
+    }
+
+    /// Final figures of a migration that nobody saw, and a flow of as many bytes that nobody owned: they are one.
+    fn adopt(&mut self, process: &Process, progress: &Progress) -> Option<usize> {
+        let transferred = progress.transferred.filter(|_| progress.status == Status::Completed)?;
+        let at = self.orphans.iter().position(|(flow, bytes, _)| {
+            flow.namespace == process.namespace && is_same(bytes.along(Direction::Outgoing), transferred)
+        })?;
+        let (flow, bytes, _) = self.orphans.swap_remove(at);
+        self.rejected.insert(flow.key);
+        let ended = flow.closed.unwrap_or(flow.opened);
+        let began = Monotonic(ended.0.saturating_sub(progress.total_time.unwrap_or_default()));
+        let place = self.begin(process, Direction::Outgoing, began);
+        let entry = &mut self.entries[place];
+        entry.attach(&flow, &Links::default());
+        entry.traffic.note(flow.key, bytes.sent);
+        entry.closed = Some(ended);
+        Some(place)
+    }
+
+    fn process_of(&self, guest: &Guest) -> Option<&Process> {
+        match guest {
+            Guest::Process(key) => self.processes.iter().find(|process| process.key == *key),
+            Guest::Domain { uuid, name } => {
+                let by_uuid = self.processes.iter().find(|process| process.uuid.as_ref() == Some(uuid));
+                by_uuid.or_else(|| self.processes.iter().find(|process| process.name == *name))
+            }
+        }
+    }
+
+    /// Takes in the threads and their table.
+    pub fn threads(&mut self, changed: Option<Arc<Vec<Thread>>>, block: Option<&Block>) {
+        if let Some(threads) = changed {
+            self.threads = threads;
+        }
+        let Some(block) = block else { return };
+        self.ran.clear();
+        for (row, key) in block.subjects.keys().iter().enumerate() {
+            let thread = self.threads.iter().find(|thread| thread.key == *key);
+            if let Some(process) =
+                thread.filter(|thread| thread.role == Role::Vcpu).and_then(|thread| thread.process)
+            {
+                *self.ran.entry(process).or_default() += block.cell(0, row).as_integer().unwrap_or(0);
+            }
+        }
+    }
+
+    /// Ends what has ended without a word, and forgets what is old. To be called often.
+    pub fn tick(&mut self, now: Monotonic, keep: Duration) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
+            let ran = entry.migration.process.and_then(|process| self.ran.get(&process).copied());
+            entry.judge(ran, now);
+        }
+        let denied = |entry: &Entry| {
+            !entry.migration.confirmed
+                && (entry.denied.is_some_and(|since| now.since(since) >= DENIED)
+                    || entry.closed.is_some_and(|at| now.since(at) > LAST_WORD)
+                    || !entry.migration.is_on())
+        };
+        for entry in self.entries.iter().filter(|entry| denied(entry)) {
+            self.rejected.extend(&entry.flows);
+        }
+        self.entries.retain(|entry| !denied(entry));
+        self.orphans.retain(|(.., until)| now < *until);
+        for entry in self.entries.iter_mut().filter(|entry| !entry.reported && entry.owes_nothing(now)) {
+            entry.reported = true;
+            self.news.push(News::Ended(Box::new(entry.migration.clone())));
+        }
+        let over = |entry: &Entry| {
+            entry.reported && entry.migration.ended.is_some_and(|(_, at)| now.since(at) > keep)
+        };
+        self.entries.retain(|entry| !over(entry));
+        let finished = self.entries.iter().filter(|entry| entry.reported).count();
+        for _ in MOST_FINISHED..finished {
+            if let Some(oldest) = self.entries.iter().position(|entry| entry.reported) {
+                self.entries.remove(oldest);
+            }
+        }
+    }
+
+    /// A migration is told of once it is certain.
+    fn announce(&mut self, place: usize) {
+        let entry = &mut self.entries[place];
+        if !entry.migration.confirmed || entry.announced {
+            return;
+        }
+        entry.announced = true;
+        let (migration, bytes) = (entry.migration.clone(), entry.traffic.sum());
+        let (device, direction) = (migration.path.device.clone(), migration.direction);
+        self.news.push(News::Began(Box::new(migration)));
+        if bytes > 0 {
+            self.news.push(News::Carried { device, direction, bytes });
+        }
+    }
+
+    /// Takes in the byte counts of links: what went over a migration's link meanwhile.
+    pub fn links(&mut self, block: &Block, links: &Links, columns: [usize; 2]) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
+            let first = entry.migration.path.links.first().and_then(|index| links.get(*index));
+            let Some(row) = first.and_then(|link| block.subjects.row_of(link.key)) else { continue };
+            let [received, sent] = columns;
+            let column = if entry.migration.direction == Direction::Outgoing { sent } else { received };
+            let Some(count) = block.cell(column, row).as_integer() else { continue };
+            let grown = entry.link_count.map_or(0, |before| count.saturating_sub(before));
+            entry.link_bytes = Some(entry.link_bytes.unwrap_or(0) + grown);
+            entry.link_count = Some(count);
+        }
+    }
+
+    /// What the sources should follow now; the same as before if nothing is different.
+    pub fn followed(&self, before: &Arc<Followed>, now: Monotonic) -> Arc<Followed> {
+        let (wanted, links) = (self.wanted(now), self.followed_links());
+        let same = before.generation == self.generation && before.wanted == wanted && before.links == links;
+        if same {
+            return Arc::clone(before);
+        }
+        Arc::new(Followed { generation: self.generation, processes: self.processes.clone(), wanted, links })
+    }
+
+    fn followed_links(&self) -> Vec<crate::sample::link::Index> {
+        let on = self.entries.iter().filter(|entry| entry.migration.is_on());
+        let mut links: Vec<_> = on.filter_map(|entry| entry.migration.path.links.first().copied()).collect();
+        links.sort_unstable();
+        links.dedup();
+        links
+    }
+
+    /// The guests that must be looked at closely.
+    fn wanted(&self, now: Monotonic) -> Vec<Wanted> {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for entry in &self.entries {
+            let Some(key) = entry.migration.process else { continue };
+            if entry.migration.is_on() || !entry.owes_nothing(now) {
+                let paused = entry.migration.is_on() && entry.migration.phase == Phase::StateTransfer;
+                wanted.push(Wanted { key, paused });
+            }
+        }
+        for (flow, ..) in &self.orphans {
+            let there = self.processes.iter().filter(|process| process.namespace == flow.namespace);
+            wanted.extend(there.map(|process| Wanted { key: process.key, paused: false }));
+        }
+        wanted.sort_by_key(|guest| (guest.key, !guest.paused));
+        wanted.dedup_by_key(|guest| guest.key);
+        wanted
+    }
+}
+
+/// Whether a word says that a migration is on, and which way.
+fn starts(what: &What, awaits: bool) -> Option<Direction> {
+    let usual = if awaits { Direction::Incoming } else { Direction::Outgoing };
+    match what {
+        What::Progress(progress) if progress.status.is_running() => Some(progress.direction.unwrap_or(usual)),
+        What::Event { event: Event::Status(status), .. } if status.is_running() => Some(usual),
+        What::Event { event: Event::Iteration(_), .. } => Some(Direction::Outgoing),
+        What::Event { event: Event::Arriving, .. } => Some(Direction::Incoming),
+        What::Event { event: Event::Completed(progress), .. } => Some(progress.direction.unwrap_or(usual)),
+        _ => None,
+    }
+}
