@@ -31,7 +31,10 @@ pub fn demo(arguments: &demo::Arguments) -> Result<ExitCode> {
     apt::ensure(&["iproute2", "qemu-system-x86"])?;
     if arguments.miglink.is_none() && binary(None).is_err() {
         eprintln!("building miglink (once)");
-        ensure!(Process::new("cargo").args(["build", "--release"]).status()?.success(), "miglink does not build");
+        ensure!(
+            Process::new("cargo").args(["build", "--release"]).status()?.success(),
+            "miglink does not build"
+        );
     }
     demo::run(arguments)
 }

@@ -1,7 +1,9 @@
 //! A long wire behind the router, for kernels that cannot delay packets themselves (netem). The router's packets go
 //! through a VXLAN tunnel, whose datagrams a relay in the lab holds back for as long as the scenario says.
 //!
-//!     router  rwan ══ vxlan ══ w0 ─ relay ─ w1 ══ vxlan ══ fwan  far  rdst ── destination
+//! ```text
+//! router  rwan ══ vxlan ══ w0 ─ relay ─ w1 ══ vxlan ══ fwan  far  rdst ── destination
+//! ```
 
 use super::{connect, forward, namespace, World};
 use crate::clock;
