@@ -101,8 +101,8 @@ impl Faults {
             Fault::MaxBandwidth { value, .. } => stage.pair.max_bandwidth(*value),
             Fault::BusyMonitor { .. } => stage.pair.hold_monitors(true),
             Fault::Loss { percent, .. } => {
-                let (namespace, hook) = stage.world.last_hop();
-                shape::lose(&namespace, hook, *percent)
+                let (namespace, link) = stage.world.last_hop();
+                shape::lose(&namespace, link, *percent)
             }
             Fault::Freeze { side, .. } => signal(host(stage.hosts, *side), Signal::STOP),
             Fault::Cancel { .. } => stage.pair.cancel(),

@@ -27,10 +27,11 @@ impl Made {
     pub fn new(keep: bool) -> Result<Self> {
         clean()?;
         let pid = std::process::id();
-        let folder = base().join(format!("{pid}-{}", start_time(pid).unwrap_or_default()));
-        if !folder.exists() {
-            fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        }
+        // A program may make many runs and keep their folders.
+        let free = |number: &u32| !base().join(format!("{pid}-{number}")).exists();
+        let number = (1..10_000).find(free).context("too many kept runs")?;
+        let folder = base().join(format!("{pid}-{number}"));
+        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let made = Self { folder, children: RefCell::default(), keep };
         made.note(&format!("owner {pid} {}", start_time(pid).unwrap_or_default()))?;
         Ok(made)

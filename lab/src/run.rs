@@ -115,7 +115,9 @@ impl Lab {
                 exporters.push(Exporter::start(&made, host, binary, &configuration, stop)?);
             }
         }
-        pair.measure(scenario.vm.dirty)?;
+        if scenario.vm.dirty_rate.is_some() {
+            pair.measure(scenario.vm.dirty)?;
+        }
         Ok(Self { exporters, pair, faults, hosts, world, scenario: scenario.clone(), made })
     }
 

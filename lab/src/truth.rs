@@ -71,10 +71,12 @@ impl Truth {
             (true, Some(destination)) => (at("STOP"), destination.time_of("RESUME")),
             _ => (at("STOP"), None),
         };
+        // A hypervisor that has died says no more.
+        let unsaid = if guest.source.is_gone() { "failed".to_owned() } else { String::new() };
         let seconds = |key: &str| answer[key].as_f64().map(|ms| ms / 1e3);
         Self {
             vm: guest.name.clone(),
-            result: end.as_ref().map(|(word, _)| word.clone()).unwrap_or_default(),
+            result: end.as_ref().map_or(unsaid, |(word, _)| word.clone()),
             error: answer["error-desc"].as_str().map(str::to_owned),
             setup_at: at("MIGRATION/setup"),
             active_at: at("MIGRATION/active"),

@@ -1,13 +1,15 @@
 //! `cargo xtask lab` and `cargo xtask demo`: install what the lab needs, then hand over to it.
 
 use crate::apt;
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use lab::cli::{self, Command};
 use lab::demo;
-use std::process::ExitCode;
+use lab::exporter::binary;
+use std::process::{Command as Process, ExitCode};
 
 /// Hypervisor, libvirt, and what shapes and breaks a path.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
+    "ethtool",
     "iproute2",
     "libvirt-clients",
     "libvirt-daemon",
@@ -27,5 +29,12 @@ pub fn run(command: &Command) -> Result<ExitCode> {
 /// Shows one migration; it needs no libvirt.
 pub fn demo(arguments: &demo::Arguments) -> Result<ExitCode> {
     apt::ensure(&["iproute2", "qemu-system-x86"])?;
+    if arguments.miglink.is_none() && binary(None).is_err() {
+        eprintln!("building miglink (once)");
+        ensure!(
+            Process::new("cargo").args(["build", "--release"]).status()?.success(),
+            "miglink does not build"
+        );
+    }
     demo::run(arguments)
 }

@@ -13,7 +13,7 @@ use crate::{clock, guest};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What QEMU takes for no limit.
 const NO_LIMIT: u64 = i64::MAX as u64;
@@ -121,7 +121,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Measures what the guests really dirty.
+    /// Measures what the guests really dirty. One that dirties flat out counts round too fast for its byte.
     pub fn measure(&mut self, dirty: Size) -> Result<()> {
         self.guests.iter_mut().try_for_each(|guest| {
             guest.dirty_rate = Some(guest.measure(dirty)?);
@@ -150,22 +150,27 @@ impl Guest {
     /// Bytes a second that the guest dirties: it counts up one byte in each page of its working set, so the sum over
     /// some pages tells how many rounds it has made.
     fn measure(&mut self, dirty: Size) -> Result<f64> {
-        let (start, before) = (clock::now(), self.counts(dirty)?);
+        let before = self.counts(dirty)?;
         clock::sleep(Duration::from_millis(500));
-        let (seconds, after) = (clock::since(start).as_secs_f64(), self.counts(dirty)?);
-        let grown = |(before, after): (&u8, &u8)| f64::from(after.wrapping_sub(*before));
-        let rounds = before.iter().zip(&after).map(grown).sum::<f64>() / PROBES as f64;
+        let after = self.counts(dirty)?;
+        let (mut rounds, mut seconds) = (0.0, 0.0);
+        for ((start, before), (end, after)) in before.into_iter().zip(after) {
+            rounds += f64::from(after.wrapping_sub(before));
+            seconds += end.duration_since(start).as_secs_f64();
+        }
         Ok(rounds * (dirty.0 - guest::START) as f64 / seconds)
     }
 
-    fn counts(&mut self, dirty: Size) -> Result<Vec<u8>> {
+    /// The bytes, and when each was read: a busy machine takes its time.
+    fn counts(&mut self, dirty: Size) -> Result<Vec<(Instant, u8)>> {
         let pages = (dirty.0 - START) / PAGE;
         (0..PROBES)
             .map(|probe| {
                 let said =
                     self.source.human(&format!("xp /1xb {:#x}", START + probe * pages / PROBES * PAGE))?;
                 let byte = said.trim().rsplit("0x").next().unwrap_or_default();
-                u8::from_str_radix(byte, 16).with_context(|| format!("a byte of the guest: {said}"))
+                let count = u8::from_str_radix(byte, 16);
+                Ok((clock::now(), count.with_context(|| format!("a byte of the guest: {said}"))?))
             })
             .collect()
     }

@@ -138,7 +138,7 @@ pub struct Router {
     pub rate: Rate,
     /// Bytes that it holds before it drops; without it, 256 KiB.
     pub queue: Option<Size>,
-    /// Delay each way, where this kernel can make one (netem).
+    /// Delay each way.
     pub delay: Option<Span>,
     /// Packets lost at random.
     pub loss: Option<Percent>,

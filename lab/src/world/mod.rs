@@ -2,6 +2,7 @@
 
 mod pod;
 pub mod shape;
+mod wire;
 
 use crate::host::LINK;
 use crate::made::Made;
@@ -9,25 +10,31 @@ use crate::scenario::fault::Side;
 use crate::scenario::{Attachment, Path, Router, Scenario};
 use crate::shell;
 use anyhow::Result;
+use wire::Wire;
 
 /// The names and addresses of a path.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct World {
     prefix: String,
     routed: bool,
     attachment: Option<Attachment>,
+    wire: Option<Wire>,
 }
+
+/// The MTU of a path that does not say.
+const MTU: u16 = 1500;
 
 impl World {
     /// Makes namespaces and links.
     pub fn make(made: &Made, scenario: &Scenario) -> Result<Self> {
         let prefix = format!("mlab{}", std::process::id());
-        let world = Self { prefix, routed: scenario.path.router.is_some(), attachment: scenario.namespaced };
+        let (routed, attachment) = (scenario.path.router.is_some(), scenario.namespaced);
+        let mut world = Self { prefix, routed, attachment, wire: None };
         for side in Side::BOTH {
             namespace(made, &world.host(side))?;
         }
         match &scenario.path.router {
-            Some(router) => world.route(made, router)?,
+            Some(router) => world.route(made, router, scenario.path.mtu.unwrap_or(MTU))?,
             None => connect(&world.host(Side::Source), LINK, &world.host(Side::Destination), LINK)?,
         }
         for side in Side::BOTH {
@@ -42,12 +49,12 @@ impl World {
         format!("{}-{}", self.prefix, side.short())
     }
 
-    /// Where packets to the destination can be lost: the namespace, and the hook of its packet filter.
+    /// Where packets to the destination can be lost: the namespace, and the link that they come in by.
     pub fn last_hop(&self) -> (String, &'static str) {
         if self.routed {
-            (self.router(), "forward")
+            (self.router(), "rsrc")
         } else {
-            (self.host(Side::Destination), "prerouting")
+            (self.host(Side::Destination), LINK)
         }
     }
 
@@ -64,19 +71,36 @@ impl World {
         format!("{}-rtr", self.prefix)
     }
 
-    /// A router with a port to each host.
-    fn route(&self, made: &Made, router: &Router) -> Result<()> {
+    /// A router with a port to each host. With a delay its second port is at the far end of a long wire.
+    fn route(&mut self, made: &Made, router: &Router, mtu: u16) -> Result<()> {
         let name = self.router();
+        let far = self.port_of(Side::Destination, router.delay.is_some());
         namespace(made, &name)?;
-        for side in Side::BOTH {
+        if far != name {
+            namespace(made, &far)?;
+        }
+        for (side, place) in Side::BOTH.into_iter().zip([&name, &far]) {
             let (port, net) = (format!("r{}", side.short()), u8::from(side == Side::Destination));
-            connect(&name, &port, &self.host(side), LINK)?;
-            shell::run(&format!("ip -n {name} addr add 10.78.{net}.254/24 dev {port}"))?;
-            shell::run(&format!("ip -n {name} link set {port} up"))?;
-            shape::port(&name, &port, router)?;
+            connect(place, &port, &self.host(side), LINK)?;
+            shell::run(&format!("ip -n {place} link set {port} mtu {mtu}"))?;
+            shell::run(&format!("ip -n {place} addr add 10.78.{net}.254/24 dev {port}"))?;
+            shell::run(&format!("ip -n {place} link set {port} up"))?;
+            shape::port(place, &port, router)?;
         }
         forward(&name)?;
-        router.loss.map_or(Ok(()), |loss| shape::lose(&name, "forward", loss))
+        if let Some(delay) = router.delay {
+            self.wire = Some(Wire::make(made, self, &far, delay, mtu)?);
+        }
+        router.loss.map_or(Ok(()), |loss| shape::lose(&name, "rsrc", loss))
+    }
+
+    /// The namespace that holds the router's port to a side.
+    fn port_of(&self, side: Side, is_long: bool) -> String {
+        if is_long && side == Side::Destination {
+            format!("{}-far", self.prefix)
+        } else {
+            self.router()
+        }
     }
 
     /// A host's link: address, MTU, rate, and the way to the other side.
@@ -85,9 +109,6 @@ impl World {
         shell::run(&format!("ip -n {name} addr add {}/24 dev {LINK}", self.address(side)))?;
         if let Some(mtu) = path.mtu {
             shell::run(&format!("ip -n {name} link set {LINK} mtu {mtu}"))?;
-            if self.routed {
-                shell::run(&format!("ip -n {} link set r{} mtu {mtu}", self.router(), side.short()))?;
-            }
         }
         shell::run(&format!("ip -n {name} link set {LINK} up"))?;
         if self.routed {
