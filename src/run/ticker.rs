@@ -12,6 +12,7 @@ use super::schedule::Occasion;
 use super::state::State;
 use super::totals::Totals;
 use crate::analysis::migrations::table::Moment;
+use crate::analysis::migrations::tracker;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceInfo};
@@ -298,9 +299,16 @@ impl Ticker {
 
     /// Counts and logs what happened to migrations.
     fn tell_news(&mut self, now: Moment) {
+        let mut turning_point = false;
         for news in self.state.take_news() {
             self.totals.count(&news, now.monotonic);
             news::tell_migration(&news, now.monotonic);
+            turning_point |= !matches!(news, tracker::News::Carried { .. });
+        }
+        // What began or ended is shown at once, together with the totals that count it.
+        if turning_point && self.publish.borrow().wall_ns != 0 {
+            let frame = self.state.frame(now.monotonic, now.wall_ns);
+            self.publish.send_replace(Arc::new(frame));
         }
     }
 

@@ -222,7 +222,8 @@ mod tests {
         let mut events = Events::join(Protocol::SockDiag, &DESTROYED).expect("a socket");
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let mut stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        let (mut accepted, local) = (listener.accept().expect("accepted").0, stream.local_addr().expect("local"));
+        let (mut accepted, local) =
+            (listener.accept().expect("accepted").0, stream.local_addr().expect("local"));
         stream.write_all(&[7; 5000]).expect("sent");
         stream.shutdown(std::net::Shutdown::Write).expect("shut");
         std::io::copy(&mut accepted, &mut std::io::sink()).expect("read");
