@@ -14,112 +14,18 @@ use miglink::sample::migration::{Event, Guest, Told, Unavailable, What};
 use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Doors, Now, Source, SourceError};
 use miglink::source::libvirt::SOURCE;
-use miglink::source::transport::libvirt::frame::{
-    encode, Assembler, Header, Message, CALL, KEEPALIVE, MESSAGE, REMOTE, REPLY,
-};
+use miglink::source::transport::libvirt::frame::{encode, Header, REPLY};
 use miglink::source::transport::libvirt::notice::{ITERATION_TOLD, LIFECYCLE_TOLD};
 use miglink::source::transport::libvirt::procedure::{
-    Domain, AUTH_LIST, AUTH_POLKIT, JOB_STATS, LIST_DOMAINS, OPEN, REGISTER,
+    AUTH_LIST, AUTH_POLKIT, JOB_STATS, LIST_DOMAINS, OPEN, REGISTER,
 };
 use miglink::source::transport::libvirt::xdr::Writer;
-use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-fn domain(number: u8) -> Domain {
-    Domain { name: format!("vm{number}"), uuid: [number; 16], id: number.into() }
-}
-
-/// A listener that handles each connection by a function. It ends with the test's process.
-struct Fake {
-    folder: tempfile::TempDir,
-    connections: Arc<AtomicUsize>,
-}
-
-impl Fake {
-    fn start(handle: impl Fn(Talk) + Send + Sync + 'static) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join("sock")).unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (count, handle) = (Arc::clone(&connections), Arc::new(handle));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                count.fetch_add(1, Ordering::Relaxed);
-                let handle = Arc::clone(&handle);
-                let talk = Talk {
-                    stream: stream.unwrap(),
-                    assembler: Assembler::default(),
-                    messages: VecDeque::new(),
-                };
-                std::thread::spawn(move || handle(talk));
-            }
-        });
-        Self { folder, connections }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("sock")
-    }
-}
-
-/// One connection, seen from the fake.
-struct Talk {
-    stream: UnixStream,
-    assembler: Assembler,
-    messages: VecDeque<Message>,
-}
-
-impl Talk {
-    fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).ok();
-    }
-
-    fn reply(&mut self, to: &Message, status: i32, body: &[u8]) {
-        let header = Header { kind: REPLY, status, ..to.header };
-        self.send(&encode(header, body));
-    }
-
-    fn tell(&mut self, procedure: i32, body: &[u8]) {
-        self.send(&encode(Header { program: REMOTE, procedure, kind: MESSAGE, serial: 0, status: 0 }, body));
-    }
-
-    /// The next call; pings are answered.
-    fn next(&mut self) -> Option<Message> {
-        loop {
-            while let Some(message) = self.messages.pop_front() {
-                if message.header.program == KEEPALIVE {
-                    let pong = Header { procedure: 2, ..message.header };
-                    self.send(&encode(pong, &[]));
-                } else if message.header.kind == CALL {
-                    return Some(message);
-                }
-            }
-            let mut buffer = [0; 4096];
-            let count = self.stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
-            self.messages.extend(self.assembler.add(&buffer[..count]).unwrap());
-        }
-    }
-
-    /// Serves as libvirtd with two idle guests would, but for what `special` does itself.
-    fn serve(&mut self, mut special: impl FnMut(&mut Self, &Message) -> bool) {
-        while let Some(message) = self.next() {
-            if special(self, &message) {
-                continue;
-            }
-            let body = match message.header.procedure {
-                AUTH_LIST => Writer::default().uint(1).int(0).finish(),
-                LIST_DOMAINS => domain(2).write(domain(1).write(Writer::default().uint(2))).uint(2).finish(),
-                JOB_STATS => Writer::default().int(0).uint(0).finish(),
-                _ => Writer::default().int(1).int(0).finish(),
-            };
-            self.reply(&message, 0, &body);
-        }
-    }
-}
+use support::fake_libvirt::{domain, Fake, Talk};
 
 /// The source, following guests 1 to `wanted` at a socket.
 struct Listener {
@@ -181,7 +87,7 @@ fn is_told(expected: Unavailable, words: &str, handle: impl Fn(Talk) + Send + Sy
     let fake = Fake::start(handle);
     let mut listener = Listener::new(fake.path(), 1);
     listener.until(words, |listener| listener.problems.contains(words));
-    listener.until("another attempt", |_| fake.connections.load(Ordering::Relaxed) >= 3);
+    listener.until("another attempt", |_| fake.connections() >= 3);
     listener.read();
     assert_eq!(listener.unavailable(), [expected], "{}", listener.problems);
     let Guest::Domain { uuid, name } = &listener.told[0].guest else { panic!() };
@@ -220,7 +126,7 @@ fn a_peer_that_hangs_up_is_not_hammered() {
     let fake = Fake::start(drop);
     let mut listener = Listener::new(fake.path(), 0);
     let before = Instant::now();
-    listener.until("some attempts", |_| fake.connections.load(Ordering::Relaxed) >= 4);
+    listener.until("some attempts", |_| fake.connections() >= 4);
     assert!(before.elapsed() > Duration::from_secs(3), "it waits for 0.5, 1 and 2 seconds");
 }
 

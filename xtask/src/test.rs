@@ -10,7 +10,18 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 /// Debian packages of the tests: real tools to compare with, and real servers to be read by.
-const PACKAGES: [&str; 6] = ["ethtool", "iproute2", "iputils-ping", "procps", "prometheus", "curl"];
+const PACKAGES: [&str; 10] = [
+    "ethtool",
+    "iproute2",
+    "iputils-ping",
+    "procps",
+    "prometheus",
+    "curl",
+    "libvirt-daemon",
+    "libvirt-daemon-driver-qemu",
+    "libvirt-clients",
+    "qemu-system-x86",
+];
 /// What a test prints when it cannot run here (tests/support).
 const SKIPPED: &str = "SKIPPED";
 

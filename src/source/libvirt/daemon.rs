@@ -39,6 +39,9 @@ const LIST_EVERY: Duration = Duration::from_secs(10);
 /// How often at most.
 const LIST_AT_MOST: Duration = Duration::from_secs(1);
 
+/// A list that is late by so much is told; a guest that is leaving may hold it up for a second or so.
+const LIST_HANGS: Duration = Duration::from_secs(3);
+
 /// `VIR_ERR_OPERATION_DENIED`, `VIR_ERR_AUTH_FAILED`, `VIR_ERR_AUTH_CANCELLED`, `VIR_ERR_AUTH_UNAVAILABLE` and
 /// `VIR_ERR_ACCESS_DENIED`.
 const DENIALS: [i32; 5] = [29, 45, 79, 80, 88];
@@ -238,7 +241,10 @@ impl Daemon {
                 conversation.session().call(procedure::LIST_DOMAINS, &procedure::list_domains(), (), now);
                 (under_way, wanted, last) = (true, false, Some(now));
             }
-            let wait = if wanted { LIST_AT_MOST } else { LIST_EVERY };
+            if under_way && since.is_some_and(|since| since > LIST_HANGS) {
+                self.board.trouble(&self.path, LIST, Some(Broken::Silent.to_string()));
+            }
+            let wait = if wanted || under_way { LIST_AT_MOST } else { LIST_EVERY };
             let happened = tokio::select! {
                 happened = conversation.exchange(wait) => happened,
                 () = self.list.notified(), if !wanted => { wanted = true; continue }
@@ -265,8 +271,7 @@ impl Daemon {
                     answered = true;
                     Some(refusal.message)
                 }
-                Happening::Late(()) => Some("no answer within the deadline".to_owned()),
-                Happening::Notice(_) => continue,
+                Happening::Late(()) | Happening::Notice(_) => continue,
             };
             self.board.trouble(&self.path, LIST, trouble);
         }
@@ -305,6 +310,8 @@ fn understand(
 fn unavailable(broken: &Broken) -> Unavailable {
     match broken {
         Broken::Io(error) if error.kind() == ErrorKind::PermissionDenied => Unavailable::Denied,
+        // Its queue of connections is full: it does not take them.
+        Broken::Io(error) if error.kind() == ErrorKind::WouldBlock => Unavailable::Silent,
         Broken::Io(_) | Broken::Closed => Unavailable::Gone,
         Broken::Silent | Broken::Stuck => Unavailable::Silent,
         Broken::Protocol(_) => Unavailable::Garbage,

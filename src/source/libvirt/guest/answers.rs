@@ -54,26 +54,29 @@ impl Guest {
         if let Some((count, at)) = self.iteration.take() {
             self.say_event(at, Event::Iteration(count));
         }
-        let status = self.status(job);
-        let mut progress = words::progress(&job.parameters, self.direction(), status);
-        if status == Status::Setup {
+        let mut progress = words::progress(&job.parameters, self.direction(), Status::Active);
+        progress.status = self.status(job, &progress);
+        if progress.status == Status::Setup {
             // Zeros that nobody has counted.
-            let (direction, total_time) = (progress.direction, progress.total_time);
+            let Progress { status, direction, total_time, .. } = progress;
             progress = Progress { status, direction, total_time, ..Progress::default() };
         }
         self.say(now, What::Progress(Box::new(progress)));
     }
 
     /// What the job's type and the events say together.
-    fn status(&self, job: &Job) -> Status {
-        let moved = job.parameters.iter().any(|(name, _)| name == "memory_page_size" || name == "setup_time");
-        match job.kind {
-            _ if self.course.postcopy => Status::Postcopy,
+    fn status(&self, job: &Job, progress: &Progress) -> Status {
+        let memory = [progress.memory_total, progress.transferred, progress.remaining];
+        if self.course.postcopy {
+            Status::Postcopy
+        } else if self.course.stopped || job.kind == 3 {
             // A job that is asked for while it goes on says `completed` before the other side has agreed.
-            _ if self.course.stopped || job.kind == 3 => Status::Device,
-            // The first second's answers have zeros only: the destination's process is being started.
-            _ if !moved => Status::Setup,
-            _ => Status::Active,
+            Status::Device
+        } else if memory.iter().all(|figure| figure.is_none_or(|bytes| bytes == 0)) {
+            // The first second: the destination's process is being started.
+            Status::Setup
+        } else {
+            Status::Active
         }
     }
 
