@@ -69,7 +69,7 @@ impl Made {
     }
 
     fn note(&self, line: &str) -> Result<()> {
-        *self.list.borrow_mut() += &format!("{line}\n");
+        self.list.borrow_mut().extend([line, "\n"]);
         let path = self.folder.join(LIST);
         let mut list = OpenOptions::new().append(true).create(true).open(&path).context("the run's list")?;
         writeln!(list, "{line}").context("the run's list")
