@@ -9,9 +9,14 @@ use miglink::sample::monotonic::Monotonic;
 use miglink::source::contract::{Context, Doors, Now, Source};
 use miglink::source::libvirt::SOURCE;
 use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::libvirt_pair::{missing, Host, Pair, UUID};
+use support::libvirt_pair::{missing, Pair, UUID};
+
+/// Says to the process that runs as an ordinary user which socket to read.
+const AS_NOBODY: &str = "MIGLINK_TEST_LIBVIRT_SOCKET";
 
 /// A source that follows the guest by one host's socket, and all that it was told.
 struct Listener {
@@ -24,7 +29,7 @@ struct Listener {
 
 impl Listener {
     /// `wanted`: the agent asks for the guest. Otherwise only events say that it moves.
-    fn new(name: &'static str, host: &Host, wanted: bool) -> Self {
+    fn new(name: &'static str, socket: PathBuf, wanted: bool) -> Self {
         let start = Instant::now();
         let clock = Now::new(move || Monotonic(start.elapsed()));
         let mut followed = Followed::default();
@@ -34,7 +39,7 @@ impl Listener {
             followed.processes.push(process);
             followed.wanted.push(Wanted { key: 1, paused: false });
         }
-        let doors = Doors { libvirt: vec![host.socket()], ..Doors::default() };
+        let doors = Doors { libvirt: vec![socket], ..Doors::default() };
         let context =
             Context { clock, followed: Arc::new(followed), doors: Arc::new(doors), ..Context::default() };
         Self { name, source: support::open(&SOURCE), context, told: Vec::new(), problems: Vec::new() }
@@ -106,21 +111,60 @@ fn forget(both: [&mut Listener; 2]) {
 
 #[test]
 fn migrations_are_seen_on_both_hosts_whatever_happens_to_their_daemons() {
+    if let Some(socket) = std::env::var_os(AS_NOBODY) {
+        return reads_as_nobody(socket.into());
+    }
     if let Some(reason) = missing() {
         writeln!(std::io::stdout(), "SKIPPED libvirt: {reason}").unwrap();
         return;
     }
     let mut pair = Pair::start();
     pair.start_guest();
-    let (mut a, mut b) = (Listener::new("a", &pair.a, true), Listener::new("b", &pair.b, false));
+    let (mut a, mut b) =
+        (Listener::new("a", pair.a.socket(), true), Listener::new("b", pair.b.socket(), false));
     until("connections", [&mut a, &mut b], |a, b| a.problems.is_empty() && b.problems.is_empty());
+    let nobody = as_nobody(&pair);
     plain(&pair, &mut a, &mut b);
+    let output = nobody.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
     forget([&mut a, &mut b]);
     called_off(&pair, &mut a, &mut b);
     forget([&mut a, &mut b]);
     frozen(&pair, &mut a, &mut b);
     forget([&mut a, &mut b]);
+    frozen_for_long(&pair, &mut a, &mut b);
+    forget([&mut a, &mut b]);
     restarted(&mut pair, &mut a, &mut b);
+    forget([&mut a, &mut b]);
+    postcopy(&pair, &mut a, &mut b);
+    for log in [pair.a.log(), pair.b.log()] {
+        assert!(!log.contains("cannot acquire state change lock"), "nobody waited for a guest's lock: {log}");
+    }
+}
+
+/// This test again, by a user who may do nothing, of the first migration's source.
+fn as_nobody(pair: &Pair) -> Child {
+    // The build's own folder may be closed to others.
+    let program = pair.folder().join("test");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(program)
+        .args(["--exact", "migrations_are_seen_on_both_hosts_whatever_happens_to_their_daemons"])
+        .env(AS_NOBODY, pair.a.socket())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn reads_as_nobody(socket: PathBuf) {
+    assert_eq!(rustix::process::geteuid().as_raw(), 65534);
+    let mut listener = Listener::new("nobody", socket, true);
+    support::wait_until("figures and the end", Duration::from_secs(60), || {
+        listener.read();
+        listener.is_copying() && listener.completed().is_some()
+    });
 }
 
 /// Driven by virsh, from the first to the second.
@@ -132,6 +176,9 @@ fn plain(pair: &Pair, a: &mut Listener, b: &mut Listener) {
     assert!(migration.wait().unwrap().success());
     source_is_right(a);
     destination_is_right(b);
+    // Asking for it has not taken it away.
+    let record = pair.b.virsh_output(&["domjobinfo", "vm", "--completed"]);
+    assert!(record.contains("Completed"), "{record}");
 }
 
 fn source_is_right(a: &Listener) {
@@ -197,15 +244,45 @@ fn frozen(pair: &Pair, a: &mut Listener, b: &mut Listener) {
     until("all is well", [a, b], |a, b| a.problems.is_empty() && b.problems.is_empty());
 }
 
-/// A daemon ends and comes back; its guest runs on, and its next migration is seen as if nothing had been.
+/// A daemon stands still until its connection is given up, and goes on.
+fn frozen_for_long(pair: &Pair, a: &mut Listener, b: &mut Listener) {
+    pair.a.signal("STOP");
+    until("the connection's end", [a, b], |a, _| {
+        a.problems.iter().any(|problem| problem.contains("events and jobs: no answer"))
+    });
+    assert_eq!(a.unavailable(), [Unavailable::Silent], "said once, long before");
+    pair.a.signal("CONT");
+    until("a new connection", [a, b], |a, _| a.problems.is_empty());
+}
+
+/// A daemon is killed in the middle of a migration and comes back: that calls it off, the guest runs on, and no event
+/// tells so.
 fn restarted(pair: &mut Pair, a: &mut Listener, b: &mut Listener) {
-    pair.a.stop_daemon();
+    let mut migration = pair.a.migrate(&pair.b, &[]);
+    until("figures", [a, b], |a, _| a.is_copying());
+    pair.a.kill_daemon();
     until("the outage", [a, b], |a, _| a.unavailable() == [Unavailable::Gone] && !a.problems.is_empty());
     pair.a.start_daemon();
-    until("the new connection", [a, b], |a, _| a.problems.is_empty());
-    let mut migration = pair.a.migrate(&pair.b, &["--p2p"]);
+    until("the end on both sides", [a, b], |a, b| {
+        a.progress().last().unwrap().status == Status::Cancelled && b.events().contains(&&Event::Failed)
+    });
+    assert!(!migration.wait().unwrap().success());
+    assert_eq!(a.unavailable(), [Unavailable::Gone], "said once");
+    assert!(a.problems.is_empty() && a.completed().is_none());
+}
+
+/// The guest goes on at the destination before its memory has come. After two outages events are registered anew.
+fn postcopy(pair: &Pair, a: &mut Listener, b: &mut Listener) {
+    let mut migration = pair.a.migrate(&pair.b, &["--p2p", "--postcopy"]);
+    until("figures", [a, b], |a, _| a.is_copying());
+    pair.a.virsh(&["migrate-postcopy", "vm"]);
     until("the end on both sides", [a, b], |a, b| a.completed().is_some() && b.completed().is_some());
     assert!(migration.wait().unwrap().success());
-    assert!(a.is_copying() && a.events().contains(&&Event::Stopped), "events are registered anew");
-    assert_eq!(a.unavailable(), [Unavailable::Gone], "said once");
+    let switched = Event::Status(Status::Postcopy);
+    assert!(a.events().contains(&&Event::Stopped) && a.events().contains(&&switched), "{:?}", a.events());
+    assert!(a.progress().any(|progress| progress.status == Status::Postcopy));
+    assert!(b.events().contains(&&switched), "{:?}", b.events());
+    let resumed = b.events().iter().filter(|event| ***event == Event::Resumed).count();
+    assert_eq!(resumed, 1, "libvirt says it twice");
+    assert!(a.completed().unwrap().postcopy_requests.is_some());
 }

@@ -25,6 +25,8 @@ const CLOSE: u32 = 200;
 pub struct Occasion {
     /// Of the links.
     pub generation: u64,
+    /// Of the hypervisor processes.
+    pub guests: u64,
     /// There is a physical link.
     pub hardware: bool,
     /// A migration is followed, with this much time between two readings.
@@ -38,13 +40,14 @@ pub struct Plan {
     last: Option<Monotonic>,
     took: Duration,
     generation: u64,
+    guests: u64,
     failures: u32,
 }
 
 impl Plan {
     /// A source that was never read: due at once.
     pub fn new(pace: Pace) -> Self {
-        Self { pace, last: None, took: Duration::ZERO, generation: 0, failures: 0 }
+        Self { pace, last: None, took: Duration::ZERO, generation: 0, guests: 0, failures: 0 }
     }
 
     /// Whether it is due now, when the links are of this generation.
@@ -56,6 +59,7 @@ impl Plan {
         match self.pace {
             Pace::Fast | Pace::Tick => true,
             Pace::HardwareTick => occasion.hardware || self.generation != occasion.generation,
+            Pace::Migration if self.guests != occasion.guests => true,
             Pace::Migration => match occasion.close {
                 Some(every) => now.since(last) + every / 4 >= every.max(self.took * CLOSE),
                 None => now.since(last) + SLACK >= SECOND.max(self.took * THOUSANDTH),
@@ -71,6 +75,11 @@ impl Plan {
     /// A pace that fits what a reading costs.
     fn stretched(&self, every: Duration) -> Duration {
         every.max(self.took * if every >= ATTRIBUTES { TEN_THOUSANDTH } else { THOUSANDTH })
+    }
+
+    /// It is being read, with these hypervisor processes in hand.
+    pub fn sent(&mut self, guests: u64) {
+        self.guests = guests;
     }
 
     /// It was read, or it failed.

@@ -12,6 +12,7 @@ use super::schedule::Occasion;
 use super::state::State;
 use super::totals::Totals;
 use crate::analysis::migrations::table::Moment;
+use crate::analysis::migrations::tracker;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceInfo};
@@ -64,6 +65,8 @@ pub struct Ticker {
     next_fast: Monotonic,
     next_close: Monotonic,
     paces: Paces,
+    /// The generation of hypervisor processes that was last acted upon.
+    guests: u64,
     totals: Totals,
     news: News,
 }
@@ -100,6 +103,7 @@ impl Ticker {
             next_fast: Monotonic::default(),
             next_close: Monotonic::default(),
             paces,
+            guests: 0,
             totals,
             news: News::default(),
         })
@@ -152,6 +156,7 @@ impl Ticker {
     fn occasion(&self) -> Occasion {
         Occasion {
             generation: self.state.links.generation,
+            guests: self.state.followed.generation,
             hardware: self.state.has_hardware,
             close: self.close(),
         }
@@ -177,6 +182,11 @@ impl Ticker {
         if now >= self.next_fast && self.state.has_wires {
             self.send_due(now, |info| info.pace == Pace::Fast);
             self.next_fast = Monotonic(now.0 + FAST);
+        }
+        // New guests have their connections looked for at once: from then on none of them can end unheard.
+        if self.guests != self.state.followed.generation {
+            self.guests = self.state.followed.generation;
+            self.send_due(now, |info| info.pace == Pace::Migration);
         }
         if let Some(every) = self.close().filter(|_| now >= self.next_close) {
             self.send_due(now, |info| info.pace == Pace::Migration);
@@ -255,7 +265,10 @@ impl Ticker {
         let slot = &mut self.state.slots[place];
         let lane = &self.lanes[lane_of(slot.info)];
         match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
-            Ok(()) => slot.away_since = Some(now),
+            Ok(()) => {
+                slot.away_since = Some(now);
+                slot.plan.sent(self.state.followed.generation);
+            }
             Err(job) => slot.source = job.source,
         }
     }
@@ -286,9 +299,16 @@ impl Ticker {
 
     /// Counts and logs what happened to migrations.
     fn tell_news(&mut self, now: Moment) {
+        let mut turning_point = false;
         for news in self.state.take_news() {
             self.totals.count(&news, now.monotonic);
             news::tell_migration(&news, now.monotonic);
+            turning_point |= !matches!(news, tracker::News::Carried { .. });
+        }
+        // What began or ended is shown at once, together with the totals that count it.
+        if turning_point && self.publish.borrow().wall_ns != 0 {
+            let frame = self.state.frame(now.monotonic, now.wall_ns);
+            self.publish.send_replace(Arc::new(frame));
         }
     }
 

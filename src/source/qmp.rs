@@ -65,7 +65,7 @@ struct Qmp {
     background: Option<Background>,
     inbox: Inbox,
     courses: HashMap<Key, Course>,
-    held: HashMap<(Key, PathBuf), mpsc::Sender<Scope>>,
+    held: HashMap<(Key, PathBuf), mpsc::Sender<(Scope, Pending)>>,
     generation: Option<u64>,
     sender: Sender<(Key, Outcome)>,
     outcomes: Receiver<(Key, Outcome)>,
@@ -77,17 +77,9 @@ impl Source for Qmp {
             self.hold_what_is_ours(context)?;
             self.generation = Some(context.followed.generation);
         }
-        while let Ok((key, outcome)) = self.outcomes.try_recv() {
-            self.take(context, key, &outcome);
-        }
+        self.take_outcomes(context);
         self.courses.retain(|key, _| context.followed.wanted.iter().any(|wanted| wanted.key == *key));
-        let mut asked = Vec::new();
-        for wanted in &context.followed.wanted {
-            if self.ask(context, *wanted)? {
-                asked.push(wanted.key);
-            }
-        }
-        self.wait(context, &asked);
+        self.ask_who_is_due(context)?;
         let (told, dropped) = self.inbox.take();
         let mut problems = Vec::new();
         if dropped > 0 {
@@ -120,47 +112,45 @@ impl Qmp {
         Ok(())
     }
 
-    /// Asks a guest if it is due; says whether it did.
-    fn ask(&mut self, context: &Context, wanted: Wanted) -> Result<bool, SourceError> {
-        let process = context.followed.process(wanted.key).filter(|process| is_qemu(process));
-        let Some(process) = process else { return Ok(false) };
-        let course = self.courses.entry(wanted.key).or_default();
-        course.follow(process);
-        let Some(ask) = course.next(context.clock.get(), wanted.paused) else { return Ok(false) };
-        if ask.held {
-            let door = self.held.get(&(wanted.key, ask.path.clone()));
-            if door.is_none_or(|door| door.try_send(ask.scope).is_err()) {
-                course.give_up();
-            }
-            return Ok(true);
+    /// Asks the guests that are due, all at once, and waits a moment for the answers.
+    fn ask_who_is_due(&mut self, context: &Context) -> Result<(), SourceError> {
+        let (pending, all_done) = channel();
+        let mut visits = Vec::new();
+        for wanted in &context.followed.wanted {
+            visits.extend(self.ask(context, *wanted, &pending));
         }
-        let unix_sockets = context.roots.proc.join(process.pid.to_string()).join("net/unix");
-        self.visit(context, wanted.key, ask, unix_sockets)?;
-        Ok(true)
-    }
-
-    fn visit(
-        &mut self,
-        context: &Context,
-        key: Key,
-        ask: Ask,
-        unix_sockets: PathBuf,
-    ) -> Result<(), SourceError> {
-        let (voice, sender) = (self.voice(context, key), self.sender.clone());
-        self.background()?.spawn(async move {
-            let outcome = borrow::visit(&ask, &unix_sockets, &voice).await;
-            // Nobody listens any more when the source is closed.
-            sender.send((key, outcome)).ok();
-        });
+        if !visits.is_empty() {
+            // One task starts the others: one wake of the thread, not one a guest.
+            self.background()?
+                .spawn(async move { visits.into_iter().for_each(|visit| drop(tokio::spawn(visit.make()))) });
+        }
+        drop(pending);
+        // It ends when the last visit lets go of its sender; nothing is ever sent.
+        all_done.recv_timeout(WAIT).ok();
+        self.take_outcomes(context);
         Ok(())
     }
 
-    /// Waits a moment for those who were asked.
-    fn wait(&mut self, context: &Context, asked: &[Key]) {
-        let start = context.clock.get();
-        while asked.iter().any(|key| self.courses.get(key).is_some_and(Course::is_asking)) {
-            let left = WAIT.saturating_sub(context.clock.get().since(start));
-            let Ok((key, outcome)) = self.outcomes.recv_timeout(left) else { return };
+    /// Asks a guest if it is due: by the monitor that is held, or by the visit that it gives.
+    fn ask(&mut self, context: &Context, wanted: Wanted, pending: &Pending) -> Option<Visit> {
+        let process = context.followed.process(wanted.key).filter(|process| is_qemu(process))?;
+        let (crowd, voice) = (context.followed.wanted.len(), self.voice(context, wanted.key));
+        let course = self.courses.entry(wanted.key).or_default();
+        course.follow(process);
+        let ask = course.next(context.clock.get(), wanted.paused, crowd)?;
+        if ask.held {
+            let door = self.held.get(&(wanted.key, ask.path.clone()));
+            if door.is_none_or(|door| door.try_send((ask.scope, pending.clone())).is_err()) {
+                course.give_up();
+            }
+            return None;
+        }
+        let unix_sockets = context.roots.proc.join(process.pid.to_string()).join("net/unix");
+        Some(Visit { ask, unix_sockets, voice, outcomes: self.sender.clone(), _pending: pending.clone() })
+    }
+
+    fn take_outcomes(&mut self, context: &Context) {
+        while let Ok((key, outcome)) = self.outcomes.try_recv() {
             self.take(context, key, &outcome);
         }
     }
@@ -186,6 +176,26 @@ impl Qmp {
             })?,
         };
         Ok(&self.background.insert(background).handle)
+    }
+}
+
+/// Held by everything that a reading waits for.
+type Pending = Sender<()>;
+
+/// A visit to a borrowed monitor.
+struct Visit {
+    ask: Ask,
+    unix_sockets: PathBuf,
+    voice: Voice,
+    outcomes: Sender<(Key, Outcome)>,
+    _pending: Pending,
+}
+
+impl Visit {
+    async fn make(self) {
+        let outcome = borrow::visit(&self.ask, &self.unix_sockets, &self.voice).await;
+        // Nobody listens any more when the source is closed.
+        self.outcomes.send((self.voice.key, outcome)).ok();
     }
 }
 

@@ -28,6 +28,11 @@ pub fn missing() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("needs root".into());
     }
+    // Root of a user namespace may not become other users, as libvirtd wants to.
+    let users = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if users.split_whitespace().nth(2) != Some("4294967295") {
+        return Some("needs root outside of user namespaces".into());
+    }
     let found = |tool: &&str| {
         Command::new("sh")
             .args(["-c", &format!("command -v {tool}")])
@@ -80,6 +85,11 @@ impl Pair {
             assert!(probe.wait().expect("virsh").success());
         }
         Self { a, b, folder }
+    }
+
+    /// A folder that every user may look into.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts the guest on the first, and waits until it has filled its memory.
@@ -197,10 +207,16 @@ impl Host {
         assert!(self.try_run(&format!("kill -{name} {}", pid.trim())));
     }
 
-    /// Ends its libvirtd.
-    pub fn stop_daemon(&mut self) {
-        self.signal("TERM");
-        self.daemon.take().expect("it runs").wait().expect("it ends");
+    /// Ends its libvirtd at once; its guests live on.
+    pub fn kill_daemon(&mut self) {
+        self.signal("KILL");
+        // nsenter stops when its child is stopped, and would wait to be continued.
+        let mut daemon = self.daemon.take().expect("it runs");
+        daemon.kill().expect("nsenter");
+        daemon.wait().expect("nsenter");
+        let pid = fs::read_to_string(self.folder.join("libvirtd.pid")).expect("its pid");
+        let gone = format!("test ! -e /proc/{}", pid.trim());
+        super::wait_until("end of libvirtd", Duration::from_secs(10), || self.try_run(&gone));
     }
 
     /// Its read-only socket.
@@ -220,6 +236,17 @@ impl Host {
     /// Runs virsh on it.
     pub fn virsh(&self, arguments: &[&str]) {
         assert!(self.virsh_command(arguments).status().expect("virsh").success(), "virsh {arguments:?}");
+    }
+
+    /// What virsh says on it.
+    pub fn virsh_output(&self, arguments: &[&str]) -> String {
+        let output = self.virsh_command(arguments).stdout(Stdio::piped()).output().expect("virsh");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What its libvirtd complained about.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log/libvirtd.log")).expect("its log")
     }
 
     /// Begins to migrate the guest from here.

@@ -17,6 +17,8 @@ pub const PLAIN: u64 = 8 << 20;
 pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
 /// How long a hypervisor is waited for after the last flow has ended.
 pub const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long a connection's last figures may be on their way after its end.
+const LAST_FIGURES: Duration = Duration::from_millis(150);
 /// Without a hypervisor's word: when the guest's processors are looked at after the last flow has ended.
 const LOOK: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
 /// A guest that ran less than this between the two looks stands still. A stopped one runs not at all.
@@ -101,7 +103,7 @@ impl Entry {
 
     /// After all flows were noted: how many are open, and how fast they are.
     pub fn settle(&mut self, flows: &[Flow], now: Monotonic) {
-        if !self.migration.is_on() || self.flows.is_empty() {
+        if self.flows.is_empty() {
             return;
         }
         let own = || flows.iter().filter(|flow| self.flows.contains(&flow.key));
@@ -169,7 +171,7 @@ impl Entry {
 
     /// Its process has ended.
     pub fn process_gone(&mut self, now: Monotonic) {
-        let at = self.closed.unwrap_or(now);
+        let at = self.last_sign().unwrap_or(now);
         let outcome = match self.migration.direction {
             // A manager ends the source's process when the guest runs elsewhere; one that dies in the middle of the
             // copy has open flows until it dies.
@@ -181,6 +183,14 @@ impl Entry {
             _ => Outcome::Failed,
         };
         self.migration.end(outcome, at);
+    }
+
+    /// When the last bytes went, or the last flow was gone: a connection outlives its last byte by its farewell.
+    fn last_sign(&self) -> Option<Monotonic> {
+        match (self.closed, self.traffic.grew()) {
+            (Some(closed), Some(grew)) => Some(closed.min(grew)),
+            (closed, grew) => closed.or(grew),
+        }
     }
 
     /// Ends a migration whose flows have ended and whose hypervisor says nothing.
@@ -202,13 +212,17 @@ impl Entry {
             (Direction::Outgoing, Some(true)) | (Direction::Incoming, Some(false)) => Outcome::Failed,
             _ => Outcome::Completed,
         };
-        self.migration.end(outcome, closed);
+        self.migration.end(outcome, self.last_sign().unwrap_or(closed));
     }
 
     /// Nothing more is to be heard of it.
     pub fn owes_nothing(&self, now: Monotonic) -> bool {
         self.migration.ended.is_some_and(|(_, ended)| {
-            self.final_word || !self.migration.told || now.since(ended) >= LAST_WORD
+            let said = self.final_word || !self.migration.told;
+            // The kernel tells the last figures of a connection a moment after it is gone.
+            let counted =
+                self.flows.is_empty() || self.closed.is_some_and(|at| now.since(at) >= LAST_FIGURES);
+            said && counted || now.since(ended) >= LAST_WORD
         })
     }
 }

@@ -156,6 +156,19 @@ impl Migration {
         self.phase = phase;
     }
 
+    /// It is found to have begun before it was seen.
+    pub fn began_earlier(&mut self, at: Monotonic) {
+        if at >= self.began {
+            return;
+        }
+        if self.since == self.began {
+            self.since = at;
+        } else {
+            self.spent[Phase::Setup as usize] += self.began.since(at);
+        }
+        self.began = at;
+    }
+
     /// It is over.
     pub fn end(&mut self, outcome: Outcome, at: Monotonic) {
         if !self.is_on() {
@@ -208,6 +221,9 @@ impl Migration {
             return;
         }
         self.confirmed = true;
+        if let Some(total) = progress.total_time.filter(|_| progress.status.is_running()) {
+            self.began_earlier(Monotonic(at.0.saturating_sub(total)));
+        }
         self.hear_status(progress.status, at);
     }
 

@@ -112,6 +112,7 @@ impl Tracker {
         let Some(place) = place else { return };
         let entry = &mut self.entries[place];
         entry.attach(flow, links);
+        entry.migration.began_earlier(Monotonic(now.0.saturating_sub(bytes.busy)));
         let direction = entry.migration.direction;
         let new = entry.traffic.note(flow.key, bytes.along(direction));
         if !entry.migration.confirmed {

@@ -20,6 +20,8 @@ pub struct Carried {
     pub sent: u64,
     /// Received from it.
     pub received: u64,
+    /// How long it has been busy sending: it is at least as old.
+    pub busy: Duration,
 }
 
 impl Carried {
@@ -58,7 +60,11 @@ pub fn carried(flows: &[Flow], block: &Block) -> HashMap<Key, Carried> {
         .filter_map(|(row, key)| {
             Some((
                 *key,
-                Carried { sent: of(Figure::BytesAcked, row)?, received: of(Figure::BytesReceived, row)? },
+                Carried {
+                    sent: of(Figure::BytesAcked, row)?,
+                    received: of(Figure::BytesReceived, row)?,
+                    busy: Duration::from_micros(of(Figure::BusyTime, row).unwrap_or(0)),
+                },
             ))
         })
         .collect()
@@ -69,6 +75,7 @@ pub fn carried(flows: &[Flow], block: &Block) -> HashMap<Key, Carried> {
 pub struct Traffic {
     flows: HashMap<Key, u64>,
     recent: VecDeque<(Monotonic, u64)>,
+    grew: Option<Monotonic>,
 }
 
 impl Traffic {
@@ -88,6 +95,9 @@ impl Traffic {
     /// Notes the sum at a moment, for the rate.
     pub fn mark(&mut self, now: Monotonic) {
         let sum = self.sum();
+        if self.recent.back().is_some_and(|(_, before)| sum > *before) || self.recent.is_empty() && sum > 0 {
+            self.grew = Some(now);
+        }
         self.recent.push_back((now, sum));
         while self.recent.get(1).is_some_and(|(at, _)| now.since(*at) >= WINDOW) {
             self.recent.pop_front();
@@ -101,11 +111,9 @@ impl Traffic {
         (!time.is_zero()).then(|| (last.1 - first.1) as f64 / time.as_secs_f64())
     }
 
-    /// When it grew last.
+    /// When it was last seen to have grown.
     pub fn grew(&self) -> Option<Monotonic> {
-        let last = self.recent.back()?;
-        let before = self.recent.iter().rev().find(|(_, sum)| *sum < last.1);
-        before.map(|_| self.recent.iter().find(|(_, sum)| *sum == last.1).map_or(last.0, |found| found.0))
+        self.grew
     }
 }
 
@@ -119,9 +127,10 @@ mod tests {
 
     #[test]
     fn the_way_of_the_bytes_is_the_direction() {
-        assert_eq!(Carried { sent: 1000, received: 3 }.one_way(), Some(Direction::Outgoing));
-        assert_eq!(Carried { sent: 3, received: 1000 }.one_way(), Some(Direction::Incoming));
-        assert_eq!(Carried { sent: 1000, received: 100 }.one_way(), None);
+        let carried = |sent, received| Carried { sent, received, ..Carried::default() };
+        assert_eq!(carried(1000, 3).one_way(), Some(Direction::Outgoing));
+        assert_eq!(carried(3, 1000).one_way(), Some(Direction::Incoming));
+        assert_eq!(carried(1000, 100).one_way(), None);
     }
 
     #[test]

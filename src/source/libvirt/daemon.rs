@@ -28,8 +28,8 @@ const LIST: &str = "list of domains";
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The longest while the agent asks for a guest.
-const LONGEST_WAIT_WANTED: Duration = Duration::from_secs(2);
+/// The longest while a guest is followed.
+const LONGEST_WAIT_NEEDED: Duration = Duration::from_secs(2);
 /// A connection that lived so long was a good one: waits begin anew.
 const GOOD: Duration = Duration::from_secs(10);
 /// How long all requests may hang before the connection is replaced.
@@ -117,12 +117,11 @@ impl Daemon {
         }
     }
 
-    /// Waits before the next attempt; false if the orders have ended. A guest that the agent asks for cannot wait
-    /// long.
+    /// Waits before the next attempt; false if the orders have ended. A guest that is followed cannot wait long.
     async fn wait(&self, wait: Duration, orders: &mut watch::Receiver<Orders>) -> bool {
         let began = self.clock.get();
         loop {
-            let most = if self.watch.borrow().is_wanted() { LONGEST_WAIT_WANTED } else { LONGEST_WAIT };
+            let most = if self.watch.borrow().is_needed() { LONGEST_WAIT_NEEDED } else { LONGEST_WAIT };
             let left = wait.min(most).saturating_sub(self.clock.get().since(began));
             if left.is_zero() {
                 return true;

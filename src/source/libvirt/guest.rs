@@ -4,13 +4,13 @@
 //! migration that is called off leaves no record anywhere: it must be inferred from a job that is gone while the
 //! guest runs on.
 
-use super::words::{self, Operation};
-use crate::sample::migration::{Direction, Event, Guest as Name, Limits, Progress, Speaker, Status, Told};
+use crate::sample::migration::{Direction, Event, Guest as Name, Progress, Speaker, Status, Told};
 use crate::sample::migration::{Unavailable, What};
 use crate::sample::monotonic::Monotonic;
-use crate::source::transport::libvirt::procedure::{Domain, Job, Refusal};
+use crate::source::transport::libvirt::procedure::{Domain, Job};
 use std::time::Duration;
 
+mod answers;
 mod events;
 
 /// While it moves.
@@ -30,15 +30,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A call that hangs so long while the daemon lives is told: it is more than the lock of a guest that is leaving,
 /// which takes a little over a second.
 const HANGING: Duration = Duration::from_secs(3);
-
-/// `VIR_ERR_NO_DOMAIN`.
-const NO_DOMAIN: i32 = 42;
-/// `VIR_ERR_OPERATION_INVALID`: here, it does not run.
-const NOT_RUNNING: i32 = 55;
-/// `VIR_ERR_OPERATION_UNSUPPORTED`: statistics are on the source only.
-const ONLY_AT_SOURCE: i32 = 84;
-/// Refusals that say how things are.
-const KNOWN: [i32; 3] = [NO_DOMAIN, NOT_RUNNING, ONLY_AT_SOURCE];
 
 /// What can be asked of a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +68,28 @@ enum Stage {
     Coming,
 }
 
+/// What is known of the job that it has.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that libvirt said, in whatever order")]
+struct Course {
+    /// It was seen by an answer, not only by events.
+    seen: bool,
+    /// The guest was stopped for it.
+    stopped: bool,
+    /// The guest goes on at the destination, which is here.
+    resumed: bool,
+    /// The rest of its memory follows it.
+    postcopy: bool,
+    /// libvirt said that the guest is here and all of its memory is.
+    arrived: bool,
+    /// Its last figures were told.
+    completed: bool,
+    /// The connection was lost: events may be missing.
+    missed: bool,
+    /// Since when it is gone and its end is not told.
+    ending: Option<Monotonic>,
+}
+
 /// A guest that is followed.
 #[derive(Debug)]
 pub struct Guest {
@@ -92,18 +105,9 @@ pub struct Guest {
     due: Monotonic,
     asked: Option<(Question, Monotonic)>,
     limits_due: Monotonic,
-    /// Its job was seen by an answer, not only by events.
-    seen: bool,
-    stopped: bool,
-    resumed: bool,
-    postcopy: bool,
-    completed: bool,
+    course: Course,
     /// An iteration that may be a migration's; what the job is shall be known first.
     iteration: Option<(u64, Monotonic)>,
-    /// The connection was lost during the job: events may be missing.
-    missed: bool,
-    /// Since when the job is gone and its end is not told.
-    ending: Option<Monotonic>,
     unavailable: Option<Unavailable>,
     told: Vec<Told>,
 }
@@ -121,14 +125,8 @@ impl Guest {
             due: now,
             asked: None,
             limits_due: now,
-            seen: false,
-            stopped: false,
-            resumed: false,
-            postcopy: false,
-            completed: false,
+            course: Course::default(),
             iteration: None,
-            missed: false,
-            ending: None,
             unavailable: None,
             told: Vec::new(),
         }
@@ -187,7 +185,10 @@ impl Guest {
 
     /// What is to be asked now; it counts as asked.
     pub fn question(&mut self, now: Monotonic) -> Question {
-        let limits = self.stage == Stage::Leaving && self.seen && !self.stopped && self.next == Question::Job;
+        let limits = self.stage == Stage::Leaving
+            && self.course.seen
+            && !self.course.stopped
+            && self.next == Question::Job;
         let question = if limits && now >= self.limits_due {
             // The next question follows at once.
             self.limits_due = Monotonic(now.0 + LIMITS);
@@ -201,69 +202,15 @@ impl Guest {
     }
 
     fn interval(&self) -> Duration {
-        let still = self.paused || (self.stopped && !self.resumed && !self.postcopy);
+        let still = self.paused || (self.course.stopped && !self.course.resumed && !self.course.postcopy);
         match self.stage {
-            _ if self.ending.is_some() => RECEIVING,
+            _ if self.course.ending.is_some() => RECEIVING,
             Stage::Leaving if still => PAUSED,
             Stage::Leaving => CLOSELY,
             Stage::Coming => RECEIVING,
             Stage::OtherJob => RARELY,
             Stage::Idle if self.noted.is_some() => CLOSELY,
             Stage::Idle => IDLE,
-        }
-    }
-
-    /// A question was answered, in time or late.
-    pub fn answer(&mut self, question: Question, answer: Result<Answer, Refusal>, now: Monotonic) {
-        self.asked = None;
-        if answer.as_ref().err().is_none_or(|refusal| KNOWN.contains(&refusal.code)) {
-            self.unavailable = None;
-        }
-        match (question, answer) {
-            (Question::Limits, Ok(Answer::MaxDowntime(limit))) => {
-                let downtime_limit = Some(Duration::from_millis(limit));
-                self.say(now, What::Limits(Box::new(Limits { downtime_limit, ..Limits::default() })));
-            }
-            (Question::Job, Ok(Answer::Job(job))) => self.job(&job, now),
-            (Question::LastJob, Ok(Answer::Job(job))) => self.last_job(&job, now),
-            (Question::State, Ok(Answer::State(state, reason))) => self.state(state, reason, now),
-            // Without it nothing is lost but the limit.
-            (Question::Limits, _) | (_, Ok(_)) => {}
-            (_, Err(refusal)) => self.refused(question, &refusal, now),
-        }
-    }
-
-    fn job(&mut self, job: &Job, now: Monotonic) {
-        if !matches!(job.kind, 1..=5) {
-            return self.no_job(now);
-        }
-        match words::operation(&job.parameters) {
-            Operation::Other => return self.other_job(),
-            Operation::Migration(Direction::Incoming) => self.begin(Stage::Coming, now),
-            // libvirt has statistics of migrations on the source only.
-            Operation::Migration(Direction::Outgoing) | Operation::Unsaid => self.begin(Stage::Leaving, now),
-        }
-        (self.seen, self.ending) = (true, None);
-        if let Some((count, at)) = self.iteration.take() {
-            self.say_event(at, Event::Iteration(count));
-        }
-        let status = self.status(job);
-        let progress = words::progress(&job.parameters, self.direction(), status);
-        self.say(now, What::Progress(Box::new(progress)));
-    }
-
-    /// What the job's type and the events say together.
-    fn status(&self, job: &Job) -> Status {
-        let moved = job.parameters.iter().any(|(name, _)| name == "memory_page_size" || name == "setup_time");
-        match job.kind {
-            4 => Status::Failed,
-            5 => Status::Cancelled,
-            _ if self.postcopy => Status::Postcopy,
-            // A job that is asked for while it goes on says `completed` before the other side has agreed.
-            _ if self.stopped || job.kind == 3 => Status::Device,
-            // The first second's answers have zeros only: the destination's process is being started.
-            _ if !moved => Status::Setup,
-            _ => Status::Active,
         }
     }
 
@@ -280,8 +227,7 @@ impl Guest {
     fn reset(&mut self) {
         self.stage = Stage::Idle;
         self.next = Question::Job;
-        (self.seen, self.stopped, self.resumed, self.postcopy) = (false, false, false, false);
-        (self.completed, self.missed, self.ending) = (false, false, None);
+        self.course = Course::default();
     }
 
     /// The job is over and its end is told.
@@ -295,96 +241,10 @@ impl Guest {
         self.stage = Stage::OtherJob;
     }
 
-    /// libvirt says that the guest has no job.
-    fn no_job(&mut self, now: Monotonic) {
-        match self.stage {
-            Stage::Idle | Stage::OtherJob => {
-                self.stage = Stage::Idle;
-                if self.noted.is_some_and(|at| now.since(at) > GRACE) {
-                    self.end();
-                }
-            }
-            // It is asked for once more: whether the guest runs on decides what became of it.
-            Stage::Leaving => self.look_again(Question::State, now),
-            Stage::Coming => {
-                // It may have been announced before its job has begun.
-                if self.seen || self.resumed || self.noted.is_some_and(|at| now.since(at) > GRACE) {
-                    self.look_again(Question::LastJob, now);
-                }
-            }
-        }
-    }
-
-    fn look_again(&mut self, question: Question, now: Monotonic) {
-        if self.ending.is_none() {
-            self.due = now;
-        }
-        self.ending.get_or_insert(now);
-        self.next = question;
-    }
-
-    fn state(&mut self, state: i32, reason: i32, now: Monotonic) {
-        /// `VIR_DOMAIN_PAUSED`, and its reasons that belong to a migration: `MIGRATION`, `STARTING_UP`, `POSTCOPY`
-        /// and `POSTCOPY_FAILED`.
-        const PAUSED: i32 = 3;
-        let moving = state == PAUSED && matches!(reason, 2 | 11..=13);
-        // 1 running, 2 blocked, 7 suspended by the guest's own power management.
-        if matches!(state, 1 | 2 | 7) || (state == PAUSED && !moving) {
-            if !self.completed {
-                self.say_status(now, Status::Cancelled);
-            }
-            self.end();
-        }
-        // The next answer may be another job's, or the job may be back (it was only between two phases).
-        self.next = Question::Job;
-    }
-
-    fn last_job(&mut self, job: &Job, now: Monotonic) {
-        let same = match words::operation(&job.parameters) {
-            Operation::Migration(direction) => self.direction() == Some(direction),
-            Operation::Unsaid => true,
-            Operation::Other => false,
-        };
-        if job.kind == 3 && same && !self.completed {
-            let progress = words::progress(&job.parameters, self.direction(), Status::Completed);
-            self.say_event(now, Event::Completed(Box::new(progress)));
-            self.end();
-        }
-    }
-
-    fn refused(&mut self, question: Question, refusal: &Refusal, now: Monotonic) {
-        match refusal.code {
-            ONLY_AT_SOURCE => {
-                self.begin(Stage::Coming, now);
-                if !self.seen {
-                    self.say_status(now, Status::Active);
-                }
-                (self.seen, self.ending) = (true, None);
-            }
-            // It left, or it was ended: an event says so before or soon after. If events were missed, its last
-            // record may still be there.
-            NOT_RUNNING if self.missed && question != Question::LastJob => {
-                self.look_again(Question::LastJob, now)
-            }
-            NO_DOMAIN | NOT_RUNNING if self.stage == Stage::Idle => self.noted = None,
-            NO_DOMAIN | NOT_RUNNING => {
-                self.ending.get_or_insert(now);
-            }
-            _ => {
-                self.due = Monotonic(now.0 + RARELY);
-                self.tell_unavailable(Unavailable::Refused, now);
-            }
-        }
-    }
-
     /// What only time tells.
     pub fn tick(&mut self, now: Monotonic) {
-        if self.ending.is_some_and(|since| now.since(since) > GRACE) {
-            // How it ended is not known.
-            if !self.completed {
-                self.say_status(now, Status::None);
-            }
-            self.end();
+        if self.course.ending.is_some_and(|since| now.since(since) > GRACE) {
+            self.end_without_record(now);
         }
         if self.asked.is_some_and(|(_, since)| now.since(since) > HANGING) {
             self.tell_unavailable(Unavailable::Silent, now);
@@ -402,7 +262,7 @@ impl Guest {
     /// The connection is gone; what was asked will not be answered. What is known stays.
     pub fn disconnected(&mut self) {
         self.asked = None;
-        self.missed = true;
+        self.course.missed = true;
     }
 
     /// There is a new connection.

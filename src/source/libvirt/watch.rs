@@ -72,9 +72,9 @@ impl Watch {
         self.say_down(now);
     }
 
-    /// Whether the agent asks for any guest at all.
-    pub fn is_wanted(&self) -> bool {
-        !self.wanted.is_empty()
+    /// Whether the agent asks for a guest, or one moves.
+    pub fn is_needed(&self) -> bool {
+        !self.wanted.is_empty() || !self.guests.is_empty()
     }
 
     fn match_wanted(&mut self, now: Monotonic) {

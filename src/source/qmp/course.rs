@@ -20,6 +20,10 @@ const PAUSED_BACKOFF: Duration = Duration::from_millis(100);
 /// How often the limits are asked again.
 const LIMITS: Duration = Duration::from_secs(2);
 
+/// Beyond a dozen guests at once each is asked less often: a visit costs about a hundred microseconds, and all of them
+/// together may take a hundredth of a core.
+const EACH: Duration = Duration::from_millis(8);
+
 /// A tick that comes a little early is still a tick.
 const JITTER: Duration = Duration::from_millis(5);
 
@@ -101,15 +105,16 @@ impl Course {
         self.doors = used.map(door).collect();
     }
 
-    /// What is to be asked now, if something is. It then counts as being asked until `done`.
-    pub fn next(&mut self, now: Monotonic, paused: bool) -> Option<Ask> {
+    /// What is to be asked now, if something is, where `crowd` guests are followed. It then counts as being asked until
+    /// `done`.
+    pub fn next(&mut self, now: Monotonic, paused: bool, crowd: usize) -> Option<Ask> {
         if self.asking {
             return None;
         }
         let rests = |door: &&Door| door.failure.is_none_or(|failure| failure.until <= now);
         // One that answers goes before one that did not.
         let door = self.doors.iter().filter(rests).min_by_key(|door| door.failure.is_some())?;
-        if self.asked.is_some_and(|asked| now.since(asked) + JITTER < pace(door.held, paused)) {
+        if self.asked.is_some_and(|asked| now.since(asked) + JITTER < pace(door.held, paused, crowd)) {
             return None;
         }
         let limits = self.limits.is_none_or(|asked| now.since(asked) + JITTER >= LIMITS);
@@ -156,11 +161,6 @@ impl Course {
         self.told
     }
 
-    /// Whether an answer is awaited from a monitor.
-    pub fn is_asking(&self) -> bool {
-        self.asking
-    }
-
     /// The question could not be put; it counts as asked.
     pub fn give_up(&mut self) {
         self.asking = false;
@@ -168,13 +168,16 @@ impl Course {
     }
 }
 
-/// A monitor that is not ours is asked seldom enough that others find it free.
-fn pace(held: bool, paused: bool) -> Duration {
-    Duration::from_millis(match (held, paused) {
-        (_, false) => 100,
-        (false, true) => 50,
-        (true, true) => 20,
-    })
+/// A monitor that is not ours is asked seldom enough that others find it free. A guest that stands still is one of
+/// few, and does not do so for long.
+fn pace(held: bool, paused: bool, crowd: usize) -> Duration {
+    match (held, paused) {
+        (_, false) => {
+            Duration::from_millis(100).max(EACH.saturating_mul(u32::try_from(crowd).unwrap_or(u32::MAX)))
+        }
+        (false, true) => Duration::from_millis(50),
+        (true, true) => Duration::from_millis(20),
+    }
 }
 
 fn after(before: Option<Failure>, why: Unavailable, now: Monotonic, paused: bool) -> Failure {
@@ -212,7 +215,7 @@ mod tests {
     }
 
     fn answered(course: &mut Course, now: u64, paused: bool) -> Option<Ask> {
-        let ask = course.next(at(now), paused)?;
+        let ask = course.next(at(now), paused, 1)?;
         assert_eq!(course.done(at(now), paused, &outcome(&ask, Status::Active, Ok(()))), None);
         Some(ask)
     }
@@ -227,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_is_asked_less_often() {
+        let mut course = course(&[("/a", false)]);
+        let mut times = 0;
+        for tick in 0..80 {
+            if let Some(ask) = course.next(at(tick * 100), false, 100) {
+                course.done(at(tick * 100), false, &outcome(&ask, Status::Active, Ok(())));
+                times += 1;
+            }
+        }
+        assert_eq!(times, 10);
+    }
+
+    #[test]
     fn limits_are_asked_first_then_every_two_seconds_and_when_the_status_changes() {
         let mut course = course(&[("/a", false)]);
         let limits: Vec<u64> = (0..50)
@@ -234,9 +250,9 @@ mod tests {
             .filter(|now| answered(&mut course, *now, false).is_some_and(|ask| ask.scope.limits))
             .collect();
         assert_eq!(limits, [0, 2000, 4000]);
-        let ask = course.next(at(5000), false).expect("due");
+        let ask = course.next(at(5000), false, 1).expect("due");
         course.done(at(5000), false, &outcome(&ask, Status::Device, Ok(())));
-        assert!(course.next(at(5100), false).expect("due").scope.limits);
+        assert!(course.next(at(5100), false, 1).expect("due").scope.limits);
     }
 
     #[test]
@@ -244,7 +260,7 @@ mod tests {
         let mut course = course(&[("/a", false)]);
         let (mut tries, mut told) = (Vec::new(), 0);
         for now in (0..20_000).step_by(50) {
-            if let Some(ask) = course.next(at(now), false) {
+            if let Some(ask) = course.next(at(now), false, 1) {
                 assert!(ask.look_first);
                 tries.push(now);
                 let outcome = outcome(&ask, Status::None, Err(Unavailable::Busy));
@@ -262,7 +278,7 @@ mod tests {
     fn silence_in_the_pause_is_expected() {
         let mut course = course(&[("/a", false)]);
         for now in [0, 100, 200] {
-            let ask = course.next(at(now), true).expect("due");
+            let ask = course.next(at(now), true, 1).expect("due");
             assert_eq!(ask.patience == LONG_PATIENCE, now > 0);
             course.done(at(now), true, &outcome(&ask, Status::None, Err(Unavailable::Silent)));
         }
@@ -271,7 +287,7 @@ mod tests {
     #[test]
     fn the_next_monitor_is_tried_before_the_guest_counts_as_unavailable() {
         let mut course = course(&[("/a", false), ("/b", false)]);
-        let ask = course.next(at(0), false).expect("due");
+        let ask = course.next(at(0), false, 1).expect("due");
         assert_eq!(ask.path, PathBuf::from("/a"));
         assert_eq!(course.done(at(0), false, &outcome(&ask, Status::None, Err(Unavailable::Busy))), None);
         for now in [100, 400] {
@@ -292,9 +308,9 @@ mod tests {
     #[test]
     fn nobody_is_asked_twice_at_once() {
         let mut course = course(&[("/a", false)]);
-        let ask = course.next(at(0), false).expect("due");
-        assert_eq!(course.next(at(10_000), false), None);
+        let ask = course.next(at(0), false, 1).expect("due");
+        assert_eq!(course.next(at(10_000), false, 1), None);
         course.done(at(10_000), false, &outcome(&ask, Status::Active, Ok(())));
-        assert!(course.next(at(10_000), false).is_some());
+        assert!(course.next(at(10_000), false, 1).is_some());
     }
 }

@@ -30,8 +30,8 @@ pub struct Holder {
     pub path: PathBuf,
     /// Speaks of its guest.
     pub voice: Voice,
-    /// What it is to be asked; it is let go of when this is closed.
-    pub questions: Receiver<Scope>,
+    /// What it is to be asked, and what to let go of when that is done. The monitor is let go of when this is closed.
+    pub questions: Receiver<(Scope, Sender<()>)>,
     /// How each round went.
     pub outcomes: Sender<(Key, Outcome)>,
 }
@@ -85,14 +85,14 @@ impl Holder {
         self.ask(&mut session, &mut load, all, 0).await?;
         *connected = true;
         for number in 1.. {
-            let scope = loop {
+            let (scope, pending) = loop {
                 tokio::select! {
                     message = session.receive() => {
                         self.hear(message?);
                         load.rest_if_flooded(self.voice.clock.get(), &session).await;
                     }
-                    scope = self.questions.recv() => match scope {
-                        Some(scope) => break scope,
+                    question = self.questions.recv() => match question {
+                        Some(question) => break question,
                         None => return Ok(()),
                     },
                 }
@@ -104,6 +104,7 @@ impl Holder {
                 Err(End::LetGo) => return Ok(()),
             };
             self.report(status, result);
+            drop(pending);
             answered?;
         }
         Ok(())

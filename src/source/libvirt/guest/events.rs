@@ -1,6 +1,9 @@
 //! What libvirt's events mean for one guest. Numbers are `virDomainEventType` and its details.
 
-use super::{words, Direction, Event, Guest, Monotonic, Operation, Stage, Status};
+use super::{Guest, Stage};
+use crate::sample::migration::{Direction, Event, Status};
+use crate::sample::monotonic::Monotonic;
+use crate::source::libvirt::words::{self, Operation};
 use crate::source::transport::libvirt::notice;
 use crate::source::transport::libvirt::xdr::Parameters;
 
@@ -36,7 +39,10 @@ impl Guest {
             // SUSPENDED, POSTCOPY_FAILED.
             (3, 8) => self.follows_by_postcopy(Status::PostcopyPaused, at),
             // RESUMED, MIGRATED: at the destination, or at the source after a failure.
-            (4, 1) => self.goes_on(at),
+            (4, 1) => {
+                self.goes_on(at);
+                self.course.arrived = self.stage == Stage::Coming;
+            }
             // RESUMED, POSTCOPY.
             (4, 3) => {
                 self.moves(Stage::Coming, at);
@@ -65,32 +71,32 @@ impl Guest {
     }
 
     fn stands_still(&mut self, at: Monotonic) {
-        if !self.stopped {
-            self.stopped = true;
+        if !self.course.stopped {
+            self.course.stopped = true;
             self.say_event(at, Event::Stopped);
         }
     }
 
     fn goes_on(&mut self, at: Monotonic) {
         // After post-copy libvirt says it twice; the guest has run since the first time.
-        if !self.resumed {
+        if !self.course.resumed {
             self.say_event(at, Event::Resumed);
         }
-        self.resumed = self.stage == Stage::Coming;
-        self.stopped = false;
+        self.course.resumed = self.stage == Stage::Coming;
+        self.course.stopped = false;
         self.due = self.due.min(at);
     }
 
     fn follows_by_postcopy(&mut self, status: Status, at: Monotonic) {
-        self.postcopy = true;
+        self.course.postcopy = true;
         self.say_event(at, Event::Status(status));
     }
 
     /// The guest is gone from this host and did not move away.
     fn ended(&mut self, at: Monotonic) {
         match self.stage {
-            Stage::Coming if !self.resumed => self.say_event(at, Event::Failed),
-            Stage::Leaving if !self.completed => self.say_status(at, Status::Failed),
+            Stage::Coming if !self.course.resumed => self.say_event(at, Event::Failed),
+            Stage::Leaving if !self.course.completed => self.say_status(at, Status::Failed),
             _ => {}
         }
         self.end();
@@ -98,7 +104,7 @@ impl Guest {
 
     fn collected(&mut self, count: u64, at: Monotonic) {
         match self.stage {
-            Stage::Leaving if self.seen => self.say_event(at, Event::Iteration(count)),
+            Stage::Leaving if self.course.seen => self.say_event(at, Event::Iteration(count)),
             // A save or a dump has iterations, too: first its job is looked at.
             Stage::Idle | Stage::Leaving => {
                 self.iteration = Some((count, at));
@@ -116,10 +122,10 @@ impl Guest {
             Operation::Unsaid => self.direction().unwrap_or(Direction::Outgoing),
             Operation::Other => return,
         };
-        if !self.completed {
+        if !self.course.completed {
             let progress = words::progress(parameters, Some(direction), Status::Completed);
             self.say_event(at, Event::Completed(Box::new(progress)));
         }
-        self.completed = true;
+        self.course.completed = true;
     }
 }

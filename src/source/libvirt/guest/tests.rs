@@ -182,6 +182,20 @@ fn a_migration_that_vanishes_while_the_guest_runs_on_was_called_off() {
 }
 
 #[test]
+fn whether_it_failed_or_was_cancelled_is_chance_and_its_zeros_are_no_figures() {
+    for kind in [4, 5] {
+        let mut scene = Scene::leaving();
+        let record = || job(kind, &[("operation", 5), ("memory_total", 0)]);
+        scene.answers(Question::Job, record());
+        scene.answers(Question::State, Answer::State(RUNNING.0, RUNNING.1));
+        scene.answers(Question::Job, record());
+        assert_eq!(scene.tells(), (vec![], vec![Status::Cancelled]), "once");
+        scene.answers(Question::Job, copying());
+        assert_eq!(scene.tells(), (vec![], vec![Status::Active]), "the next try");
+    }
+}
+
+#[test]
 fn a_guest_that_still_stands_for_the_migration_has_not_been_given_back() {
     let mut scene = Scene::leaving();
     scene.answers(Question::Job, nothing());
@@ -283,7 +297,15 @@ fn postcopy_on_both_sides() {
     for event in [ARRIVING, RESUMED_POSTCOPY, RESUMED] {
         destination.lifecycle(event);
     }
-    let (events, _) = destination.tells();
+    destination.answers(Question::Job, nothing());
+    destination.answers(Question::LastJob, nothing());
+    let (mut events, _) = destination.tells();
+    let Some(Event::Completed(last)) = events.pop() else { panic!("{events:?}") };
+    assert_eq!(
+        (last.status, last.direction),
+        (Status::Completed, Some(Direction::Incoming)),
+        "without a record"
+    );
     assert_eq!(events, [Event::Arriving, Event::Resumed, Event::Status(Status::Postcopy)], "it goes on once");
 }
 
@@ -332,11 +354,7 @@ fn the_first_seconds_zeros_are_setup() {
     let mut scene = Scene::wanted();
     scene.answers(Question::Job, job(2, &[("operation", 5), ("memory_total", 0)]));
     let What::Progress(progress) = &scene.says()[0] else { panic!() };
-    let expected = Progress {
-        status: Status::Setup,
-        direction: Some(Direction::Outgoing),
-        memory_total: Some(0),
-        ..Progress::default()
-    };
+    let direction = Some(Direction::Outgoing);
+    let expected = Progress { status: Status::Setup, direction, ..Progress::default() };
     assert_eq!(**progress, expected);
 }

@@ -44,9 +44,16 @@ pub struct Domain {
 impl Domain {
     /// Lower case, with hyphens.
     pub fn uuid_text(&self) -> String {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let uuid = &self.uuid;
-        [hex(&uuid[..4]), hex(&uuid[4..6]), hex(&uuid[6..8]), hex(&uuid[8..10]), hex(&uuid[10..])].join("-")
+        let mut text = String::with_capacity(36);
+        for (at, byte) in self.uuid.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            for digit in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        text
     }
 
     /// From a message.

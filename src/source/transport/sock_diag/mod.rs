@@ -158,9 +158,10 @@ pub fn parse(payload: &[u8]) -> Option<Socket> {
 
 #[cfg(test)]
 mod tests {
-    use super::{filter, list, one, parse, states, Family, FAMILIES};
+    use super::tcp_info::Figure;
+    use super::{filter, list, one, parse, states, Family, DESTROYED, FAMILIES};
     use crate::source::transport::message::DUMP;
-    use crate::source::transport::netlink::{Protocol, Session};
+    use crate::source::transport::netlink::{Events, Protocol, Session};
     use proptest::prelude::{any, prop_assert_eq, proptest};
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
@@ -214,6 +215,33 @@ mod tests {
         }
         assert_ne!(DUMP, 0);
         assert_eq!(FAMILIES.len(), 2);
+    }
+
+    #[test]
+    fn the_kernel_tells_the_last_words_of_a_connection() {
+        let mut events = Events::join(Protocol::SockDiag, &DESTROYED).expect("a socket");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let mut stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        let (mut accepted, local) =
+            (listener.accept().expect("accepted").0, stream.local_addr().expect("local"));
+        stream.write_all(&[7; 5000]).expect("sent");
+        stream.shutdown(std::net::Shutdown::Write).expect("shut");
+        std::io::copy(&mut accepted, &mut std::io::sink()).expect("read");
+        drop((accepted, stream));
+        let mut heard = None;
+        for _ in 0..50 {
+            events
+                .drain(|message| {
+                    heard = parse(message.payload).filter(|socket| socket.local == local).or(heard.take());
+                })
+                .expect("events");
+            if heard.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let acked = heard.expect("last words").figures.get(Figure::BytesAcked);
+        assert!(acked.is_some_and(|acked| (5000..5003).contains(&acked)), "{acked:?}");
     }
 
     proptest! {
