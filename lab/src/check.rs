@@ -122,10 +122,7 @@ fn same(a: f64, b: f64) -> bool {
 fn guest(scenario: &Scenario, truth: &Truth, side: Side, timeline: &Timeline) -> Vec<Check> {
     let labels = [("vm", truth.vm.as_str()), ("direction", side.direction())];
     let what = |of: &str| format!("{} {} {of}", truth.vm, side.direction());
-    let device = timeline.label(names::INFO, &labels, "device");
-    let right = device.as_deref() == Some(LINK);
-    let mut checks =
-        vec![Check::new(what("device"), LINK, device.unwrap_or_else(|| "no series".into()), right)];
+    let mut checks = vec![link(timeline, &labels, what("link"))];
     let completed = truth.result == "completed";
     if let (Some(bytes), true) = (truth.transferred_bytes, completed) {
         let found = timeline.last(names::TRANSFERRED, &labels);
@@ -139,6 +136,19 @@ fn guest(scenario: &Scenario, truth: &Truth, side: Side, timeline: &Timeline) ->
     }
     checks.extend(pause(scenario, truth, timeline.last(names::PAUSE, &labels), side, what("pause")));
     checks
+}
+
+/// The link: the device that the flow leaves by, or what lies beneath that.
+fn link(timeline: &Timeline, labels: &[(&str, &str)], what: String) -> Check {
+    let label = |name| timeline.label(names::INFO, labels, name);
+    let (device, wire) = (label("device"), label(names::WIRE).filter(|wire| !wire.is_empty()));
+    let right = wire.as_ref().or(device.as_ref()).is_some_and(|link| link == LINK);
+    let found = match (device, wire) {
+        (Some(device), Some(wire)) if device != wire => format!("{device} over {wire}"),
+        (Some(device), _) => device,
+        (None, _) => "no series".into(),
+    };
+    Check::new(what, LINK, found, right)
 }
 
 /// The pause. The source's QEMU ends its own measure when it has given its last bytes to the socket, and nobody tells

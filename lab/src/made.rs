@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+/// What the names of all namespaces of the lab begin with; the process number of the run follows.
+pub const PREFIX: &str = "mlab";
 /// Name of the list in a run's folder.
 const LIST: &str = "made";
 
@@ -18,6 +20,7 @@ const LIST: &str = "made";
 #[derive(Debug)]
 pub struct Made {
     folder: PathBuf,
+    list: RefCell<String>,
     children: RefCell<Vec<Child>>,
     keep: bool,
 }
@@ -32,7 +35,7 @@ impl Made {
         let number = (1..10_000).find(free).context("too many kept runs")?;
         let folder = base().join(format!("{pid}-{number}"));
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let made = Self { folder, children: RefCell::default(), keep };
+        let made = Self { folder, list: RefCell::default(), children: RefCell::default(), keep };
         made.note(&format!("owner {pid} {}", start_time(pid).unwrap_or_default()))?;
         Ok(made)
     }
@@ -66,6 +69,7 @@ impl Made {
     }
 
     fn note(&self, line: &str) -> Result<()> {
+        self.list.borrow_mut().extend([line, "\n"]);
         let path = self.folder.join(LIST);
         let mut list = OpenOptions::new().append(true).create(true).open(&path).context("the run's list")?;
         writeln!(list, "{line}").context("the run's list")
@@ -78,7 +82,7 @@ impl Drop for Made {
             child.kill().ok();
             child.wait().ok();
         }
-        if let Err(error) = remove(&self.folder, self.keep) {
+        if let Err(error) = remove(&self.folder, &self.list.borrow(), self.keep) {
             eprintln!("lab: {error:#}");
         }
     }
@@ -89,9 +93,8 @@ impl Drop for Made {
 /// # Errors
 /// When something cannot be removed.
 pub fn clean() -> Result<usize> {
-    let Ok(runs) = fs::read_dir(base()) else { return Ok(0) };
     let mut removed = 0;
-    for run in runs {
+    for run in fs::read_dir(base()).into_iter().flatten() {
         let folder = run.context("the runs' folder")?.path();
         let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
         let mut owner = list.lines().filter_map(|line| line.strip_prefix("owner ")).filter_map(parse_process);
@@ -100,16 +103,28 @@ pub fn clean() -> Result<usize> {
         }
         // A kept folder has no list any more: it is the user's.
         if !list.is_empty() {
-            remove(&folder, false)?;
+            remove(&folder, &list, false)?;
             removed += 1;
         }
     }
+    orphans().into_iter().try_for_each(|name| shell::run(&format!("ip netns del {name}")).map(drop))?;
     Ok(removed)
 }
 
+/// Namespaces of runs that are no more and whose list is gone too: their names hold the run's process number.
+fn orphans() -> Vec<String> {
+    let all = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let names = all.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| owner(name).is_some_and(|pid| start_time(pid).is_none())).collect()
+}
+
+/// The process number in a namespace's name.
+fn owner(namespace: &str) -> Option<u32> {
+    namespace.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+}
+
 /// Removes what one list names, last made first.
-fn remove(folder: &Path, keep: bool) -> Result<()> {
-    let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
+fn remove(folder: &Path, list: &str, keep: bool) -> Result<()> {
     // Folders are empty only when processes are gone: control groups, mount points.
     for wanted in ["process ", "namespace ", "folder "] {
         for rest in list.lines().rev().filter_map(|line| line.strip_prefix(wanted)) {
@@ -127,7 +142,12 @@ fn remove(folder: &Path, keep: bool) -> Result<()> {
         println!("kept: {}", folder.display());
         return fs::remove_file(folder.join(LIST)).context("the run's list");
     }
-    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes a folder if it is empty. A control group's empties when its last process is gone, a moment after its kill.
@@ -172,8 +192,15 @@ fn base() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{end, parse_process, start_time};
+    use super::{end, owner, parse_process, start_time};
     use std::process::Command;
+
+    #[test]
+    fn a_namespace_names_its_run() {
+        assert_eq!(owner("mlab123-src-pod"), Some(123));
+        assert_eq!(owner("mlab-src"), None);
+        assert_eq!(owner("other123-src"), None);
+    }
 
     #[test]
     fn a_process_is_known_by_its_start_too() {

@@ -2,6 +2,8 @@
 
 /// What a migration is: `vm`, `direction`, `device` and more.
 pub const INFO: &str = "miglink_migration_info";
+/// The label of [`INFO`] with the link beneath `device`.
+pub const WIRE: &str = "wire";
 /// Ended migrations by `direction` and `result`.
 pub const MIGRATIONS: &str = "miglink_migrations_total";
 /// Bytes of a migration.

@@ -5,7 +5,7 @@ pub mod shape;
 mod wire;
 
 use crate::host::LINK;
-use crate::made::Made;
+use crate::made::{Made, PREFIX};
 use crate::scenario::fault::Side;
 use crate::scenario::{Attachment, Path, Router, Scenario};
 use crate::shell;
@@ -27,7 +27,7 @@ const MTU: u16 = 1500;
 impl World {
     /// Makes namespaces and links.
     pub fn make(made: &Made, scenario: &Scenario) -> Result<Self> {
-        let prefix = format!("mlab{}", std::process::id());
+        let prefix = format!("{PREFIX}{}", std::process::id());
         let (routed, attachment) = (scenario.path.router.is_some(), scenario.namespaced);
         let mut world = Self { prefix, routed, attachment, wire: None };
         for side in Side::BOTH {
