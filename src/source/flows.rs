@@ -19,7 +19,7 @@ use crate::sample::ports;
 use crate::sample::subject::Key;
 use owners::Owners;
 use space::Space;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use table::Table;
@@ -43,6 +43,9 @@ const CLOSE_LOOK: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(950);
 /// Between two readings of all descriptors of all hypervisors.
 const SCAN: Duration = Duration::from_secs(5);
+/// How long a connection that is nobody's may still become a hypervisor's: libvirt makes the connection itself and
+/// hands it over.
+const STRANGE: Duration = Duration::from_secs(5);
 /// A connection that ended before it was seen must have carried this much to be worth a question.
 const WORTH: u64 = 1 << 20;
 
@@ -65,7 +68,7 @@ struct Flows {
     /// Ports that hypervisors listen on, beside the usual ones.
     listened: Vec<(u64, u16)>,
     /// Connections on those ports that are nobody's we know.
-    strangers: HashSet<u64>,
+    strangers: HashMap<u64, Monotonic>,
     problems: Vec<String>,
 }
 
@@ -200,7 +203,7 @@ impl Flows {
         let namespace = space.namespace;
         let listed = space.list(states::CONNECTED, &program, |socket| {
             if socket.inode != 0
-                && !strangers.contains(&socket.cookie)
+                && strangers.get(&socket.cookie).is_none_or(|first| context.now.since(*first) < STRANGE)
                 && !table.has(namespace, socket.cookie)
             {
                 fresh.push(socket);
@@ -213,7 +216,7 @@ impl Flows {
         }
         for socket in fresh {
             let Some(owner) = self.owners.of(socket.inode) else {
-                self.strangers.insert(socket.cookie);
+                self.strangers.entry(socket.cookie).or_insert(context.now);
                 continue;
             };
             self.add(at, socket, Some(owner), context);

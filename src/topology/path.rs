@@ -30,7 +30,7 @@ pub fn of(egress: &Egress, links: &Links) -> Path {
     while let Some(link) = next.first().and_then(|index| links.get(*index)) {
         path.links.extend(&next);
         path.wire = names(&next, links);
-        next = below(link, links);
+        next = below(link, egress.peer, links);
         next.retain(|index| !path.links.contains(index));
         if path.links.len() > LONGEST {
             break;
@@ -48,15 +48,17 @@ fn host_side(egress: &Egress, links: &Links) -> Option<Index> {
     }
 }
 
-fn below(link: &Link, links: &Links) -> Vec<Index> {
+fn below(link: &Link, came_by: Option<Index>, links: &Links) -> Vec<Index> {
     let ports = || links.all().iter().filter(|port| port.master == Some(link.index) && port.oper_up);
     match &*link.kind {
         "bond" | "team" => ports().map(|port| port.index).collect(),
-        // A bridge's way out is the port that leads to no guest.
+        // A bridge's way out is the port that leads to no guest; or, of two ports, the other one.
         "bridge" => {
             let leads_out =
                 |port: &&Link| matches!(&*port.kind, "physical" | "bond" | "team" | "vlan" | "vxlan");
-            ports().find(leads_out).map(|port| port.index).into_iter().collect()
+            let others: Vec<_> = ports().filter(|port| came_by.is_some_and(|by| by != port.index)).collect();
+            let only = if let [only] = others[..] { Some(only) } else { None };
+            ports().find(leads_out).or(only).map(|port| port.index).into_iter().collect()
         }
         _ => link.lower.into_iter().collect(),
     }
@@ -116,6 +118,20 @@ mod tests {
         let bridged = Egress { foreign: true, peer: Some(6), ..own(2, "eth0") };
         let path = of(&bridged, &host());
         assert_eq!((path.device.as_str(), path.wire.as_str()), ("br0", "ens1+ens2"));
+        let single = Links::new(
+            1,
+            host().all().iter().filter(|l| ![4, 5].contains(&l.index)).cloned().collect(),
+            None,
+        );
+        let mut two = single.all().to_vec();
+        two.push(Link { index: 5, name: "br0".into(), kind: "bridge".into(), ..Link::default() });
+        two.iter_mut().filter(|l| l.index == 7).for_each(|l| l.master = Some(5));
+        let path = of(&bridged, &Links::new(2, two, None));
+        assert_eq!(
+            (path.device.as_str(), path.wire.as_str()),
+            ("br0", "veth2"),
+            "of two ports the other one"
+        );
         let routed = Egress { foreign: true, peer: Some(7), outer: Some(4), ..own(2, "eth0") };
         assert_eq!(of(&routed, &host()).device, "bond0.7");
         let lost = Egress { foreign: true, ..own(2, "eth0") };

@@ -197,7 +197,12 @@ impl Entry {
     pub fn judge(&mut self, ran: Option<u64>, now: Monotonic) {
         let Some(closed) = self.closed else { return };
         let quiet = now.since(closed);
-        let patience = if self.migration.told { LAST_WORD } else { LOOK[1] };
+        let arrived = self.migration.resumed.is_some();
+        let patience = match (arrived, self.migration.told) {
+            (true, _) => LOOK[0],
+            (false, true) => LAST_WORD,
+            (false, false) => LOOK[1],
+        };
         if quiet >= LOOK[0] && self.ran.is_none() {
             self.ran = ran;
         }
@@ -209,6 +214,7 @@ impl Entry {
             _ => None,
         };
         let outcome = match (self.migration.direction, grew) {
+            _ if arrived => Outcome::Completed,
             (Direction::Outgoing, Some(true)) | (Direction::Incoming, Some(false)) => Outcome::Failed,
             _ => Outcome::Completed,
         };

@@ -91,6 +91,8 @@ pub struct Migration {
     /// How long the guest stood still, by events or by the hypervisor's own measure.
     pub pause: Option<Duration>,
     stopped: Option<Monotonic>,
+    /// When the guest went on here, at the destination.
+    pub resumed: Option<Monotonic>,
     /// A hypervisor said that it is on, or its traffic leaves no doubt.
     pub confirmed: bool,
     /// A hypervisor told of it itself.
@@ -121,6 +123,7 @@ impl Migration {
             limits: Limits::default(),
             pause: None,
             stopped: None,
+            resumed: None,
             confirmed: false,
             told: false,
             path: Path::default(),
@@ -174,7 +177,9 @@ impl Migration {
         if !self.is_on() {
             return;
         }
-        let at = at.max(self.since);
+        // A guest that went on before the end was seen had arrived then, unless its memory followed.
+        let arrived = self.resumed.filter(|_| outcome == Outcome::Completed && self.phase != Phase::Postcopy);
+        let at = arrived.map_or(at, |resumed| resumed.min(at)).max(self.since);
         self.spent[self.phase as usize] += at.since(self.since);
         self.ended = Some((outcome, at));
         if let Some(stopped) = self.stopped.take().filter(|_| outcome == Outcome::Completed) {
@@ -263,10 +268,13 @@ impl Migration {
                     self.enter(Phase::MemoryCopy, at);
                 }
             }
-            (Event::Resumed, Direction::Incoming) if self.progress.status == Status::Postcopy => {
-                self.enter(Phase::Postcopy, at);
+            // Its memory may still follow: only a further word, or the end of its flows, says that it is over.
+            (Event::Resumed, Direction::Incoming) => {
+                self.resumed = self.resumed.or(Some(at));
+                if self.progress.status == Status::Postcopy {
+                    self.enter(Phase::Postcopy, at);
+                }
             }
-            (Event::Resumed, Direction::Incoming) => self.end(Outcome::Completed, at),
             (Event::Status(status), _) => {
                 self.told = true;
                 self.confirmed |= status.is_running();

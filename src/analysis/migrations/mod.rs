@@ -5,3 +5,4 @@ pub mod migration;
 pub mod table;
 pub mod tracker;
 pub mod traffic;
+mod words;

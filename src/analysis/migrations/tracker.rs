@@ -3,14 +3,14 @@
 //! A first sign makes an entry: a connection of a hypervisor process on a port of migrations, or a hypervisor's word.
 //! It counts as a migration once a hypervisor says so, or its traffic leaves no doubt; what is denied is dropped.
 
-use super::entry::{is_same, Entry, LAST_WORD, PLAIN, PLAIN_ELSEWHERE};
-use super::migration::{Migration, Outcome, Phase};
+use super::entry::{Entry, LAST_WORD, PLAIN, PLAIN_ELSEWHERE};
+use super::migration::{Migration, Phase};
 use super::traffic::{carried, Carried};
 use crate::sample::block::Block;
 use crate::sample::flow::Flow;
 use crate::sample::guest::{Followed, Hypervisor, Process, Wanted};
 use crate::sample::link::Links;
-use crate::sample::migration::{Direction, Event, Guest, Progress, RunState, Status, Told, What};
+use crate::sample::migration::Direction;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::ports;
 use crate::sample::subject::Key;
@@ -44,19 +44,19 @@ pub enum News {
 /// All migrations of this host.
 #[derive(Debug, Default)]
 pub struct Tracker {
-    processes: Vec<Process>,
+    pub(super) processes: Vec<Process>,
     generation: u64,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     flows: Arc<Vec<Flow>>,
     threads: Arc<Vec<Thread>>,
     /// Nanoseconds that the virtual CPUs of each process have run.
     ran: HashMap<Key, u64>,
     /// Guests that run here: another incoming migration is not to be expected.
-    running: HashSet<Key>,
+    pub(super) running: HashSet<Key>,
     /// Flows that are no migration.
-    rejected: HashSet<Key>,
+    pub(super) rejected: HashSet<Key>,
     /// Flows that ended before anybody knew whose they were, and until when their owner is looked for.
-    orphans: Vec<(Flow, Carried, Monotonic)>,
+    pub(super) orphans: Vec<(Flow, Carried, Monotonic)>,
     news: Vec<News>,
     last_key: Key,
 }
@@ -163,7 +163,7 @@ impl Tracker {
         })
     }
 
-    fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
+    pub(super) fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
         let mut entry = self.entry(process.name.clone(), direction, began);
         entry.migration.process = Some(process.key);
         entry.migration.hypervisor = process.hypervisor.name();
@@ -172,7 +172,7 @@ impl Tracker {
         self.entries.len() - 1
     }
 
-    fn entry(&mut self, vm: String, direction: Direction, began: Monotonic) -> Entry {
+    pub(super) fn entry(&mut self, vm: String, direction: Direction, began: Monotonic) -> Entry {
         self.last_key += 1;
         Entry::new(Migration::new(self.last_key, vm, direction, began))
     }
@@ -184,98 +184,6 @@ impl Tracker {
             return;
         }
         self.orphans.push((flow.clone(), bytes, Monotonic(now.0 + LAST_WORD)));
-    }
-
-    /// Takes in what a hypervisor told; `at` is its own time of an event, or when it came.
-    pub fn told(&mut self, told: &Told, at: Monotonic) {
-        if let (Guest::Process(key), What::Run(RunState::Running)) = (&told.guest, &told.what) {
-            let arrives = self.entries.iter().any(|entry| {
-                entry.migration.process == Some(*key)
-                    && entry.migration.is_on()
-                    && entry.migration.direction == Direction::Incoming
-            });
-            if !arrives {
-                self.running.insert(*key);
-            }
-        }
-        let Some(place) = self.place_of(&told.guest, &told.what, at) else { return };
-        let entry = &mut self.entries[place];
-        entry.hear(&told.what, at);
-        if let (Some((Outcome::Completed, _)), Direction::Incoming, Some(process)) =
-            (entry.migration.ended, entry.migration.direction, entry.migration.process)
-        {
-            self.running.insert(process);
-        }
-        self.announce(place);
-    }
-
-    /// The entry that a hypervisor's word is about; a word of a migration that is on makes one.
-    fn place_of(&mut self, guest: &Guest, what: &What, at: Monotonic) -> Option<usize> {
-        let process = self.process_of(guest).cloned();
-        let of_guest = |entry: &Entry| match (&process, guest) {
-            (Some(process), _) if entry.migration.process.is_some() => {
-                entry.migration.process == Some(process.key)
-            }
-            (Some(process), _) => entry.migration.vm == process.name,
-            (None, Guest::Domain { name, .. }) => entry.migration.vm == *name,
-            (None, Guest::Process(_)) => false,
-        };
-        let last = self.entries.iter().rposition(of_guest);
-        if let Some(at) = last.filter(|at| self.entries[*at].migration.is_on()) {
-            return Some(at);
-        }
-        if let Some(direction) =
-            starts(what, process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key)))
-        {
-            return Some(match (process, guest) {
-                (Some(process), _) => self.begin(&process, direction, at),
-                (None, Guest::Domain { name, .. }) => {
-                    let mut entry = self.entry(name.clone(), direction, at);
-                    entry.migration.hypervisor = "libvirt";
-                    self.entries.push(entry);
-                    self.entries.len() - 1
-                }
-                (None, Guest::Process(_)) => return None,
-            });
-        }
-        if let (What::Progress(progress), Some(process)) = (what, &process) {
-            if let Some(at) = self.adopt(process, progress) {
-                return Some(at);
-            }
-        }
-        // Last figures may be told after the end, for as long as nothing newer has begun.
-        last.filter(|place| {
-            let entry = &self.entries[*place];
-            !entry.final_word && entry.migration.ended.is_some_and(|(_, ended)| at.since(ended) < LAST_WORD)
-        })
-    }
-
-    /// Final figures of a migration that nobody saw, and a flow of as many bytes that nobody owned: they are one.
-    fn adopt(&mut self, process: &Process, progress: &Progress) -> Option<usize> {
-        let transferred = progress.transferred.filter(|_| progress.status == Status::Completed)?;
-        let at = self.orphans.iter().position(|(flow, bytes, _)| {
-            flow.namespace == process.namespace && is_same(bytes.along(Direction::Outgoing), transferred)
-        })?;
-        let (flow, bytes, _) = self.orphans.swap_remove(at);
-        self.rejected.insert(flow.key);
-        let ended = flow.closed.unwrap_or(flow.opened);
-        let began = Monotonic(ended.0.saturating_sub(progress.total_time.unwrap_or_default()));
-        let place = self.begin(process, Direction::Outgoing, began);
-        let entry = &mut self.entries[place];
-        entry.attach(&flow, &Links::default());
-        entry.traffic.note(flow.key, bytes.sent);
-        entry.closed = Some(ended);
-        Some(place)
-    }
-
-    fn process_of(&self, guest: &Guest) -> Option<&Process> {
-        match guest {
-            Guest::Process(key) => self.processes.iter().find(|process| process.key == *key),
-            Guest::Domain { uuid, name } => {
-                let by_uuid = self.processes.iter().find(|process| process.uuid.as_ref() == Some(uuid));
-                by_uuid.or_else(|| self.processes.iter().find(|process| process.name == *name))
-            }
-        }
     }
 
     /// Takes in the threads and their table.
@@ -329,7 +237,7 @@ impl Tracker {
     }
 
     /// A migration is told of once it is certain.
-    fn announce(&mut self, place: usize) {
+    pub(super) fn announce(&mut self, place: usize) {
         let entry = &mut self.entries[place];
         if !entry.migration.confirmed || entry.announced {
             return;
@@ -392,18 +300,5 @@ impl Tracker {
         wanted.sort_by_key(|guest| (guest.key, !guest.paused));
         wanted.dedup_by_key(|guest| guest.key);
         wanted
-    }
-}
-
-/// Whether a word says that a migration is on, and which way.
-fn starts(what: &What, awaits: bool) -> Option<Direction> {
-    let usual = if awaits { Direction::Incoming } else { Direction::Outgoing };
-    match what {
-        What::Progress(progress) if progress.status.is_running() => Some(progress.direction.unwrap_or(usual)),
-        What::Event { event: Event::Status(status), .. } if status.is_running() => Some(usual),
-        What::Event { event: Event::Iteration(_), .. } => Some(Direction::Outgoing),
-        What::Event { event: Event::Arriving, .. } => Some(Direction::Incoming),
-        What::Event { event: Event::Completed(progress), .. } => Some(progress.direction.unwrap_or(usual)),
-        _ => None,
     }
 }

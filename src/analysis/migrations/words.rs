@@ -1,0 +1,126 @@
+//! What hypervisors say, joined to the migrations that it is about: a word of one that is on makes an entry, last
+//! figures find the one that has ended.
+
+use super::entry::{is_same, Entry, LAST_WORD};
+use super::migration::Outcome;
+use super::tracker::Tracker;
+use crate::sample::guest::Process;
+use crate::sample::link::Links;
+use crate::sample::migration::{Direction, Event, Guest, Progress, RunState, Status, Told, What};
+use crate::sample::monotonic::Monotonic;
+
+impl Tracker {
+    /// Takes in what a hypervisor told; `at` is its own time of an event, or when it came.
+    pub fn told(&mut self, told: &Told, at: Monotonic) {
+        if let (Guest::Process(key), What::Run(RunState::Running)) = (&told.guest, &told.what) {
+            let arrives = self.entries.iter().any(|entry| {
+                entry.migration.process == Some(*key)
+                    && entry.migration.is_on()
+                    && entry.migration.direction == Direction::Incoming
+            });
+            if !arrives {
+                self.running.insert(*key);
+            }
+        }
+        let Some(place) = self.place_of(&told.guest, &told.what, at) else { return };
+        let entry = &mut self.entries[place];
+        entry.hear(&told.what, at);
+        if let (Some((Outcome::Completed, _)), Direction::Incoming, Some(process)) =
+            (entry.migration.ended, entry.migration.direction, entry.migration.process)
+        {
+            self.running.insert(process);
+        }
+        self.announce(place);
+    }
+
+    /// The entry that a hypervisor's word is about; a word of a migration that is on makes one.
+    fn place_of(&mut self, guest: &Guest, what: &What, at: Monotonic) -> Option<usize> {
+        let process = self.process_of(guest).cloned();
+        let of_guest = |entry: &Entry| match (&process, guest) {
+            (Some(process), _) if entry.migration.process.is_some() => {
+                entry.migration.process == Some(process.key)
+            }
+            (Some(process), _) => entry.migration.vm == process.name,
+            (None, Guest::Domain { name, .. }) => entry.migration.vm == *name,
+            (None, Guest::Process(_)) => false,
+        };
+        let last = self.entries.iter().rposition(of_guest);
+        if let Some(at) = last.filter(|at| self.entries[*at].migration.is_on()) {
+            return Some(at);
+        }
+        // Last figures may be told after the end.
+        let owed = last.filter(|place| {
+            let entry = &self.entries[*place];
+            !entry.final_word && entry.migration.ended.is_some_and(|(_, ended)| at.since(ended) < LAST_WORD)
+        });
+        let is_last = match what {
+            What::Progress(progress) => progress.status.is_final(),
+            What::Event { event, .. } => matches!(event, Event::Completed(_)),
+            _ => false,
+        };
+        if owed.is_some() && is_last {
+            return owed;
+        }
+        if let Some(direction) =
+            starts(what, process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key)))
+        {
+            return Some(match (process, guest) {
+                (Some(process), _) => self.begin(&process, direction, at),
+                (None, Guest::Domain { name, .. }) => {
+                    let mut entry = self.entry(name.clone(), direction, at);
+                    entry.migration.hypervisor = "libvirt";
+                    self.entries.push(entry);
+                    self.entries.len() - 1
+                }
+                (None, Guest::Process(_)) => return None,
+            });
+        }
+        if let (What::Progress(progress), Some(process)) = (what, &process) {
+            if let Some(at) = self.adopt(process, progress) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Final figures of a migration that nobody saw, and a flow of as many bytes that nobody owned: they are one.
+    fn adopt(&mut self, process: &Process, progress: &Progress) -> Option<usize> {
+        let transferred = progress.transferred.filter(|_| progress.status == Status::Completed)?;
+        let at = self.orphans.iter().position(|(flow, bytes, _)| {
+            flow.namespace == process.namespace && is_same(bytes.along(Direction::Outgoing), transferred)
+        })?;
+        let (flow, bytes, _) = self.orphans.swap_remove(at);
+        self.rejected.insert(flow.key);
+        let ended = flow.closed.unwrap_or(flow.opened);
+        let began = Monotonic(ended.0.saturating_sub(progress.total_time.unwrap_or_default()));
+        let place = self.begin(process, Direction::Outgoing, began);
+        let entry = &mut self.entries[place];
+        entry.attach(&flow, &Links::default());
+        entry.traffic.note(flow.key, bytes.sent);
+        entry.closed = Some(ended);
+        Some(place)
+    }
+
+    fn process_of(&self, guest: &Guest) -> Option<&Process> {
+        match guest {
+            Guest::Process(key) => self.processes.iter().find(|process| process.key == *key),
+            Guest::Domain { uuid, name } => {
+                let by_uuid = self.processes.iter().find(|process| process.uuid.as_ref() == Some(uuid));
+                by_uuid.or_else(|| self.processes.iter().find(|process| process.name == *name))
+            }
+        }
+    }
+}
+
+/// Whether a word says that a migration is on, and which way.
+fn starts(what: &What, awaits: bool) -> Option<Direction> {
+    let usual = if awaits { Direction::Incoming } else { Direction::Outgoing };
+    match what {
+        What::Progress(progress) if progress.status.is_running() => Some(progress.direction.unwrap_or(usual)),
+        What::Event { event: Event::Status(status), .. } if status.is_running() => Some(usual),
+        What::Event { event: Event::Iteration(_), .. } => Some(Direction::Outgoing),
+        What::Event { event: Event::Arriving, .. } => Some(Direction::Incoming),
+        What::Event { event: Event::Completed(progress), .. } => Some(progress.direction.unwrap_or(usual)),
+        _ => None,
+    }
+}
