@@ -1,6 +1,5 @@
 //! The agent as others see it: a thread that makes a frame a second until it is stopped.
 
-use super::clock::Clock;
 use super::config::Settings;
 use super::lane::Message;
 use super::ticker::Ticker;
@@ -32,8 +31,7 @@ impl Agent {
     ) -> std::io::Result<Self> {
         let (messages, inbox) = channel();
         let (publish, frames) = watch::channel(Arc::default());
-        let mut ticker =
-            Ticker::new(sources, roots, settings, interval, Clock::default(), publish, &messages, totals)?;
+        let mut ticker = Ticker::new(sources, roots, settings, interval, publish, &messages, totals)?;
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }

@@ -78,12 +78,11 @@ impl Ticker {
         roots: Roots,
         settings: Settings,
         interval: Duration,
-        clock: Clock,
         publish: watch::Sender<Arc<Frame>>,
         messages: &Sender<Message>,
         totals: Totals,
     ) -> std::io::Result<Self> {
-        let finished = Finished::default();
+        let (clock, finished) = (Clock::default(), Finished::default());
         let lanes = LANES
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))

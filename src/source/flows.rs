@@ -49,6 +49,7 @@ const STRANGE: Duration = Duration::from_secs(5);
 /// A connection that ended before it was seen must have carried this much to be worth a question.
 const WORTH: u64 = 1 << 20;
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature of every source")]
 fn open(roots: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let own = std::fs::metadata(roots.proc.join("self/ns/net")).map_or(0, |place| place.ino());
     Ok(Box::new(Flows { own, ..Flows::default() }))

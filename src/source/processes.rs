@@ -30,6 +30,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
 /// How long after it was first seen a process may still become a hypervisor.
 const YOUTH: Duration = Duration::from_secs(5);
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature of every source")]
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     Ok(Box::<Processes>::default())
 }

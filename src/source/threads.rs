@@ -47,6 +47,7 @@ const LIST: Duration = Duration::from_millis(950);
 /// A guest with more threads than this is followed by its first ones; migration threads are few and named.
 const MOST: usize = 512;
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature of every source")]
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
     Ok(Box::<Threads>::default())
 }

@@ -249,7 +249,7 @@ impl Migration {
         match (state, self.direction) {
             (RunState::Finishing, Direction::Outgoing) => self.enter(Phase::StateTransfer, at),
             (RunState::Running, Direction::Incoming) if self.confirmed => {
-                self.hear_event(&Event::Resumed, at)
+                self.hear_event(&Event::Resumed, at);
             }
             _ => {}
         }
@@ -304,7 +304,7 @@ impl Migration {
             (Event::Arriving, _) => self.told = true,
             (Event::Left, Direction::Outgoing) => self.end(Outcome::Completed, at),
             (Event::Failed, _) => self.end(Outcome::Failed, at),
-            (Event::Stopped, Direction::Incoming) | (Event::Left, Direction::Incoming) => {}
+            (Event::Stopped | Event::Left, Direction::Incoming) => {}
         }
     }
 }

@@ -138,7 +138,8 @@ impl Tracker {
         let usual =
             ports::is_migration(flow.local.port()) || ports::is_migration(flow.peer.port()) || flow.accepted;
         let large = bytes.sum() >= PLAIN_ELSEWHERE && bytes.one_way().is_some();
-        if !(usual && process.hypervisor != Hypervisor::Proxy || large) || flow.closed.is_some() && !large {
+        let expected = usual && process.hypervisor != Hypervisor::Proxy && flow.closed.is_none();
+        if !expected && !large {
             return None;
         }
         Some(self.begin(&process, self.direction(flow, &process, bytes), flow.opened.min(now)))

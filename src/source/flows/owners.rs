@@ -68,7 +68,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let process = Process { key: 7, pid: std::process::id(), ..Process::default() };
         let mut owners = Owners::default();
-        owners.scan(Path::new("/proc"), &[process.clone()]);
+        owners.scan(Path::new("/proc"), std::slice::from_ref(&process));
         assert!(owners.by_inode.values().all(|key| *key == 7) && !owners.by_inode.is_empty());
         assert!(owners.has_unexplained());
         owners.scan(Path::new("/proc"), &[process]);

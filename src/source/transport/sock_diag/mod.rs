@@ -207,7 +207,7 @@ mod tests {
             let mut listening = Vec::new();
             session
                 .dump(&mut list(family, states::LISTENING, &[], false), |m| {
-                    listening.extend(parse(m.payload))
+                    listening.extend(parse(m.payload));
                 })
                 .expect("a list");
             assert!(listening.iter().any(|socket| socket.local.port() == peer.port()));
