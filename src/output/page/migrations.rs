@@ -124,8 +124,9 @@ fn state(of: &Row<'_>) -> (String, &'static str, String) {
     let whole = length(of) + phase_seconds(of, "setup");
     let Some(end) = of.number("end_time_seconds") else {
         let phase = of.state("phase").unwrap_or_default();
-        let times = format!("for {} of {}", seconds(phase_seconds(of, phase)), seconds(whole));
-        return (phase.replace('_', " "), "", times);
+        let now = phase_seconds(of, phase);
+        let in_all = if whole - now < 1.0 { String::new() } else { format!(", {} in all", seconds(whole)) };
+        return (phase.replace('_', " "), "", format!("for {}{in_all}", seconds(now)));
     };
     let result = of.state("result").unwrap_or(NOTHING);
     let class = match result {
@@ -162,10 +163,11 @@ fn throughput(of: &Row<'_>) -> (String, String) {
     )
 }
 
-/// Before the second iteration nobody has measured it, and hypervisors say 0.
+/// QEMU says 0 before the second iteration, when nobody has measured it, and after the end.
 fn dirty(of: &Row<'_>) -> Option<f64> {
     let rate = of.number("dirty_bytes_per_second");
-    rate.filter(|rate| *rate > 0.0 || of.number("iterations").is_some_and(|iterations| iterations > 1.0))
+    let is_measured = of.is_on() && of.number("iterations").is_some_and(|iterations| iterations > 1.0);
+    rate.filter(|rate| *rate > 0.0 || is_measured)
 }
 
 fn throttle(of: &Row<'_>) -> String {
@@ -197,7 +199,7 @@ mod tests {
         let row = &rows[0];
         assert!(is_on);
         assert_eq!((&*row.peer, &*row.links), ("to 10.0.0.2", "vmbr0 → ens3f0"));
-        assert_eq!((&*row.state, &*row.times), ("memory copy", "for 12 s of 12 s"));
+        assert_eq!((&*row.state, &*row.times), ("memory copy", "for 12 s"));
         assert_eq!((row.percent, &*row.left), (Some(75.0), "128 MiB left"));
         assert_eq!((&*row.transferred, &*row.memory), ("384 MiB", "memory 512 MiB"));
         assert_eq!((&*row.dirty, &*row.pause), ("–", "–"), "nobody has measured these yet");
