@@ -34,6 +34,9 @@ pub struct Arguments {
     /// The miglink to test; without it: target/release/miglink, else target/debug/miglink
     #[arg(long, env = "MIGLINK", value_name = "PATH")]
     pub miglink: Option<PathBuf>,
+    /// Run a scenario that failed again, up to this many times in all: a busy machine makes an emulated guest late
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub tries: u32,
     /// Only the migrations, without miglink
     #[arg(long)]
     pub no_exporter: bool,
@@ -75,14 +78,7 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let mut ends = Vec::new();
     for (file, scenario) in files.iter().zip(&scenarios) {
-        let start = clock::now();
-        let end = run_one(scenario, &options, &stop);
-        stop.check()?;
-        let word = word(&end);
-        let seconds = clock::since(start).as_secs_f64();
-        if !arguments.json {
-            print!("{word:<8}{} ({}, {seconds:.0} s)\n{}", scenario.name, file.display(), details(&end));
-        }
+        let end = try_one(file, scenario, &options, &stop, arguments)?;
         ends.push((file, end));
     }
     if arguments.json {
@@ -90,6 +86,31 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&all).context("JSON")?);
     }
     Ok(ExitCode::from(u8::from(ends.iter().any(|(_, end)| word(end) == "FAILED"))))
+}
+
+/// Runs a scenario until it is right or its tries are used up; each try is told.
+fn try_one(
+    file: &std::path::Path,
+    scenario: &Scenario,
+    options: &Options,
+    stop: &Stop,
+    arguments: &Arguments,
+) -> Result<End> {
+    let mut left = arguments.tries.max(1);
+    loop {
+        let start = clock::now();
+        let end = run_one(scenario, options, stop);
+        stop.check()?;
+        left -= 1;
+        let (word, seconds) = (word(&end), clock::since(start).as_secs_f64());
+        if !arguments.json {
+            print!("{word:<8}{} ({}, {seconds:.0} s)\n{}", scenario.name, file.display(), details(&end));
+        }
+        if word != "FAILED" || left == 0 {
+            return Ok(end);
+        }
+        eprintln!("once more");
+    }
 }
 
 /// The files, and those in the folders by name.

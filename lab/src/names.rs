@@ -22,3 +22,5 @@ pub const PAUSE: &str = "miglink_migration_guest_downtime_seconds";
 pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
 /// What the lab keeps of a scrape: the rest has other tests.
 pub const KEPT: [&str; 2] = ["miglink_migration", "miglink_source_success"];
+/// The same bytes by whoever counts them.
+pub const CARRIED: &str = "miglink_migration_carried_bytes_total";

@@ -165,7 +165,7 @@ pub struct State {
     /// The hypervisor processes, and the guests that move.
     pub followed: Arc<Followed>,
     /// Whether there are links whose bursts are followed.
-    pub has_wires: bool,
+    has_wires: bool,
     /// Whether there is a physical link.
     pub has_hardware: bool,
     selection: Selection,
@@ -302,6 +302,11 @@ impl State {
         self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
         self.has_hardware = self.links.all().iter().any(|link| link.role == Role::Physical);
         self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
+    }
+
+    /// Whether there are links whose bursts are to be read.
+    pub fn has_bursts(&self) -> bool {
+        self.has_wires || !self.followed.links.is_empty()
     }
 
     /// Puts the newest fresh blocks together.

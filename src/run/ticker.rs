@@ -134,7 +134,7 @@ impl Ticker {
     fn next_wake(&self) -> Monotonic {
         let wait = if self.tick.step == Step::Idle { self.interval } else { GRACE };
         let mut next = Monotonic(self.tick.began.0 + wait);
-        if self.state.has_wires {
+        if self.state.has_bursts() {
             next = next.min(self.next_fast);
         }
         if self.close().is_some() {
@@ -178,7 +178,7 @@ impl Ticker {
             self.tick.step = Step::Rest;
         }
         self.finish_tick(now, late);
-        if now >= self.next_fast && self.state.has_wires {
+        if now >= self.next_fast && self.state.has_bursts() {
             self.send_due(now, |info| info.pace == Pace::Fast);
             self.next_fast = Monotonic(now.0 + FAST);
         }

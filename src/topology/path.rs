@@ -16,6 +16,17 @@ pub struct Path {
     pub links: Vec<Index>,
     /// The names of the last ones: wires, or what stands for them here.
     pub wire: String,
+    /// The members of a bond, while it is not known which of them the flow takes.
+    pub members: Vec<Index>,
+}
+
+impl Path {
+    /// The flow is found to take one member.
+    pub fn takes(&mut self, member: &Link) {
+        self.links.retain(|index| *index == member.index || !self.members.contains(index));
+        self.wire.clone_from(&member.name);
+        self.members.clear();
+    }
 }
 
 /// Walks down from a flow's egress.
@@ -30,6 +41,9 @@ pub fn of(egress: &Egress, links: &Links) -> Path {
     while let Some(link) = next.first().and_then(|index| links.get(*index)) {
         path.links.extend(&next);
         path.wire = names(&next, links);
+        if next.len() > 1 {
+            path.members.clone_from(&next);
+        }
         next = below(link, egress.peer, links);
         next.retain(|index| !path.links.contains(index));
         if path.links.len() > LONGEST {
@@ -106,7 +120,13 @@ mod tests {
     #[test]
     fn from_a_bridge_down_to_the_members() {
         let path = of(&own(5, "br0"), &host());
-        assert_eq!(path, Path { device: "br0".into(), links: vec![5, 4, 3, 1, 2], wire: "ens1+ens2".into() });
+        let members = vec![1, 2];
+        let expected =
+            Path { device: "br0".into(), links: vec![5, 4, 3, 1, 2], wire: "ens1+ens2".into(), members };
+        assert_eq!(path, expected);
+        let (mut taken, links) = (path, host());
+        taken.takes(links.get(2).expect("ens2"));
+        assert_eq!((taken.links, taken.wire.as_str(), taken.members.len()), (vec![5, 4, 3, 2], "ens2", 0));
         let path = of(&own(7, "veth2"), &host());
         assert_eq!((path.device.as_str(), path.wire.as_str()), ("veth2", "veth2"));
         assert_eq!(of(&own(8, "loop0"), &host()).links, [8], "no loop");

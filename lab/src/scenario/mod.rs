@@ -200,9 +200,10 @@ impl Watch {
         matches!(self, Self::Libvirt | Self::LibvirtP2p)
     }
 
-    /// Whether miglink is told when the guest stops and runs, rather than asking.
+    /// Whether QEMU tells miglink when the guest stops, rather than being asked. libvirt tells too, by a measure and a
+    /// clock of its own.
     pub fn has_events(self) -> bool {
-        self.by_libvirt() || self == Self::QmpExclusive
+        self == Self::QmpExclusive
     }
 }
 

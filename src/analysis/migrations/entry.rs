@@ -3,7 +3,7 @@
 use super::migration::{Migration, Outcome, Phase};
 use super::traffic::{Carried, Traffic};
 use crate::sample::flow::Flow;
-use crate::sample::link::Links;
+use crate::sample::link::{Index, Link, Links};
 use crate::sample::migration::{Direction, Event, Progress, Status, What};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::ports;
@@ -34,6 +34,24 @@ fn is_premature(progress: &Progress) -> bool {
     progress.status == Status::Completed && (total.is_zero() || total < parts)
 }
 
+/// So many bytes tell which member of a bond they took.
+const TELLING: u64 = 4 << 20;
+
+/// The one member whose count grew as the flow's did; none if the flow is spread, or others carry as much.
+fn busiest(before: &[(Index, u64)], now: &[(Index, u64)], bytes: u64) -> Option<Index> {
+    let grown = now.iter().filter(|(index, count)| {
+        let old = before.iter().find(|(known, _)| known == index);
+        // The readings of flow and link lie up to a tenth of a second apart.
+        old.is_some_and(|(_, old)| count.saturating_sub(*old) >= bytes / 2)
+    });
+    let grown: Vec<Index> = grown.map(|(index, _)| *index).collect();
+    if let [only] = grown[..] {
+        Some(only)
+    } else {
+        None
+    }
+}
+
 /// Whether two counts of bytes are of one migration.
 pub fn is_same(carried: u64, transferred: u64) -> bool {
     (carried as f64 / transferred.max(1) as f64 - 1.0).abs() < SAME
@@ -48,8 +66,9 @@ pub struct Entry {
     pub traffic: Traffic,
     /// What went over its link meanwhile, everybody's bytes and all headers.
     pub link_bytes: Option<u64>,
-    /// The link's count when it was last read.
-    pub link_count: Option<u64>,
+    link_count: Option<u64>,
+    /// The counts of a bond's members when the flows were at this count.
+    members: Option<(u64, Vec<(Index, u64)>)>,
     /// Its flows.
     pub flows: Vec<Key>,
     /// Since when no flow is open.
@@ -74,6 +93,7 @@ impl Entry {
             traffic: Traffic::default(),
             link_bytes: None,
             link_count: None,
+            members: None,
             flows: Vec::new(),
             closed: None,
             ran: None,
@@ -98,6 +118,33 @@ impl Entry {
             if let Some(egress) = &flow.egress {
                 migration.path = path::of(egress, links);
             }
+        }
+    }
+
+    /// Takes in the counts of the links on its way; `count` tells a link's.
+    pub fn count_links(&mut self, links: &Links, count: impl Fn(&Link) -> Option<u64>) {
+        let path = &self.migration.path;
+        if let Some(now) = path.links.first().and_then(|index| count(links.get(*index)?)) {
+            let grown = self.link_count.map_or(0, |before| now.saturating_sub(before));
+            self.link_bytes = Some(self.link_bytes.unwrap_or(0) + grown);
+            self.link_count = Some(now);
+        }
+        if path.members.is_empty() {
+            return;
+        }
+        let now: Vec<(Index, u64)> =
+            path.members.iter().filter_map(|index| Some((*index, count(links.get(*index)?)?))).collect();
+        let sum = self.traffic.sum();
+        match &self.members {
+            Some((at, before)) if sum - at >= TELLING => {
+                let taken = busiest(before, &now, sum - at).and_then(|index| links.get(index));
+                if let Some(member) = taken {
+                    self.migration.path.takes(member);
+                }
+                self.members = Some((sum, now));
+            }
+            Some(_) => {}
+            None => self.members = Some((sum, now)),
         }
     }
 
@@ -230,5 +277,18 @@ impl Entry {
                 self.flows.is_empty() || self.closed.is_some_and(|at| now.since(at) >= LAST_FIGURES);
             said && counted || now.since(ended) >= LAST_WORD
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::busiest;
+
+    #[test]
+    fn the_member_that_grows_with_the_flow_is_taken() {
+        let before = [(1, 100), (2, 100)];
+        assert_eq!(busiest(&before, &[(1, 180), (2, 100_100)], 100_000), Some(2));
+        assert_eq!(busiest(&before, &[(1, 100_100), (2, 100_100)], 100_000), None, "others carry as much");
+        assert_eq!(busiest(&before, &[(1, 40_100), (2, 40_100)], 100_000), None, "spread");
     }
 }

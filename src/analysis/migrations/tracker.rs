@@ -255,14 +255,10 @@ impl Tracker {
     /// Takes in the byte counts of links: what went over a migration's link meanwhile.
     pub fn links(&mut self, block: &Block, links: &Links, columns: [usize; 2]) {
         for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
-            let first = entry.migration.path.links.first().and_then(|index| links.get(*index));
-            let Some(row) = first.and_then(|link| block.subjects.row_of(link.key)) else { continue };
             let [received, sent] = columns;
             let column = if entry.migration.direction == Direction::Outgoing { sent } else { received };
-            let Some(count) = block.cell(column, row).as_integer() else { continue };
-            let grown = entry.link_count.map_or(0, |before| count.saturating_sub(before));
-            entry.link_bytes = Some(entry.link_bytes.unwrap_or(0) + grown);
-            entry.link_count = Some(count);
+            entry
+                .count_links(links, |link| block.cell(column, block.subjects.row_of(link.key)?).as_integer());
         }
     }
 
@@ -278,7 +274,9 @@ impl Tracker {
 
     fn followed_links(&self) -> Vec<crate::sample::link::Index> {
         let on = self.entries.iter().filter(|entry| entry.migration.is_on());
-        let mut links: Vec<_> = on.filter_map(|entry| entry.migration.path.links.first().copied()).collect();
+        let paths = on.map(|entry| &entry.migration.path);
+        let mut links: Vec<_> =
+            paths.flat_map(|path| path.links.first().into_iter().chain(&path.members).copied()).collect();
         links.sort_unstable();
         links.dedup();
         links
