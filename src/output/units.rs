@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(times, ["38 µs", "1.2 ms", "2 s"]);
         let long = [99, 125, 11_537].map(|seconds| duration(Duration::from_secs(seconds)));
         assert_eq!(long, ["99 s", "2 min 5 s", "3 h 12 min"]);
-        let sizes = [0.0, 1536.0, 1048575.0, 536_870_912.0, 68_719_476_736.0, 1e18].map(bytes);
+        let sizes = [0.0, 1536.0, 1_048_575.0, 536_870_912.0, 68_719_476_736.0, 1e18].map(bytes);
         assert_eq!(sizes, ["0 B", "1.5 KiB", "1 MiB", "512 MiB", "64 GiB", "909495 TiB"]);
         assert_eq!(time_of_day(1_795_359_859_685_808_200), "15:04:19");
     }
