@@ -12,14 +12,13 @@ use std::time::Duration;
 const REPETITIONS: usize = 15;
 
 // include/uapi/linux/inet_diag.h and include/net/tcp_states.h
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const FAMILIES: [u8; 2] = [2, 10];
-const IPPROTO_TCP: u8 = 6;
+/// TCP sockets of both families.
+const TCPDIAG_GETSOCK: u16 = 18;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 /// Everything between SYN_SENT and CLOSING that has a process.
 const CONNECTED: u32 = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11;
-/// `sizeof(struct inet_diag_req_v2)`.
-const HEADER: usize = 56;
+/// `sizeof(struct inet_diag_req)`.
+const HEADER: usize = 60;
 /// Ports that migrations are listened for on, as everybody's documentation has them.
 const RANGES: [(u16, u16); 4] = [(49152, 49261), (60000, 60050), (61152, 61215), (8102, 8102)];
 const JUMP: u8 = 1;
@@ -59,21 +58,15 @@ pub fn measure() -> Result<[Dump; 2]> {
 
 /// Both families; gives how many sockets there were.
 fn dump(socket: &Socket, filter: &[u8]) -> Result<usize> {
-    let mut buffer = Vec::with_capacity(PIECE);
-    let mut sockets = 0;
-    for family in FAMILIES {
-        let mut body = vec![0; HEADER];
-        body[..2].copy_from_slice(&[family, IPPROTO_TCP]);
-        body[4..8].copy_from_slice(&CONNECTED.to_ne_bytes());
-        if !filter.is_empty() {
-            body.extend((4 + filter.len() as u16).to_ne_bytes());
-            body.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
-            body.extend(filter);
-        }
-        socket.send(&request(SOCK_DIAG_BY_FAMILY, &body), 0)?;
-        sockets += receive(socket, &mut buffer)?;
+    let mut body = vec![0; HEADER];
+    body[52..56].copy_from_slice(&CONNECTED.to_ne_bytes());
+    if !filter.is_empty() {
+        body.extend((4 + filter.len() as u16).to_ne_bytes());
+        body.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+        body.extend(filter);
     }
-    Ok(sockets)
+    socket.send(&request(TCPDIAG_GETSOCK, &body), 0)?;
+    receive(socket, &mut Vec::with_capacity(PIECE))
 }
 
 fn receive(socket: &Socket, buffer: &mut Vec<u8>) -> Result<usize> {
