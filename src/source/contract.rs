@@ -257,7 +257,7 @@ impl KeptFile {
     /// Opens it.
     pub fn open(path: PathBuf) -> Result<Self, SourceError> {
         let file = std::fs::File::open(&path).map_err(|error| file_error(&path, error))?;
-        Ok(Self { path, file, buffer: vec![0; 4096] })
+        Ok(Self { path, file, buffer: Vec::new() })
     }
 
     /// Where it is.
@@ -267,21 +267,43 @@ impl KeptFile {
 
     /// Its text now.
     pub fn read(&mut self) -> Result<&str, SourceError> {
-        use std::os::unix::fs::FileExt;
+        if self.buffer.is_empty() {
+            self.buffer.resize(4096, 0);
+        }
         let mut length = 0;
         loop {
             if length == self.buffer.len() {
                 self.buffer.resize(length * 2, 0);
             }
-            let got = self
-                .file
-                .read_at(&mut self.buffer[length..], length as u64)
-                .map_err(|error| file_error(&self.path, error))?;
-            if got == 0 {
-                break;
+            match self.read_at(length)? {
+                0 => return self.text(length),
+                got => length += got,
             }
-            length += got;
         }
+    }
+
+    /// Its text now, of a file that the kernel makes in one piece (a process's `schedstat`, `comm`): one system call,
+    /// because what does not fill the buffer is all.
+    pub fn read_piece(&mut self) -> Result<&str, SourceError> {
+        if self.buffer.is_empty() {
+            self.buffer.resize(128, 0);
+        }
+        loop {
+            let length = self.read_at(0)?;
+            if length < self.buffer.len() {
+                return self.text(length);
+            }
+            self.buffer.resize(length * 2, 0);
+        }
+    }
+
+    fn read_at(&mut self, offset: usize) -> Result<usize, SourceError> {
+        use std::os::unix::fs::FileExt;
+        let read = self.file.read_at(&mut self.buffer[offset..], offset as u64);
+        read.map_err(|error| file_error(&self.path, error))
+    }
+
+    fn text(&self, length: usize) -> Result<&str, SourceError> {
         std::str::from_utf8(&self.buffer[..length]).map_err(|error| SourceError::Format {
             what: self.path.display().to_string(),
             line: 0,

@@ -6,7 +6,9 @@
 
 pub mod command_line;
 
-use super::contract::{read_file, Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
+use super::contract::{
+    read_file, Context, KeptFile, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo,
+};
 use crate::sample::guest::{Hypervisor, Monitor, Process};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
@@ -48,13 +50,16 @@ struct Known {
     first_seen: Monotonic,
     /// The listing that it was last part of.
     listing: u64,
-    process: Option<Process>,
+    /// If it is a hypervisor: what it is, and a file of it, which cannot be read once it has ended, whoever has its id
+    /// then.
+    process: Option<(Process, KeptFile)>,
 }
 
 impl Source for Processes {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         self.list(context)?;
-        let mut found: Vec<Process> = self.known.values().filter_map(|known| known.process.clone()).collect();
+        let mut found: Vec<Process> =
+            self.known.values().filter_map(|known| Some(known.process.as_ref()?.0.clone())).collect();
         found.sort_by_key(|process| process.pid);
         if self.last.as_ref() == Some(&found) {
             return Ok(Reading::unchanged());
@@ -84,21 +89,24 @@ impl Processes {
         let known =
             self.known.entry(pid).or_insert(Known { first_seen: context.now, listing: round, process: None });
         known.listing = round;
-        let folder = context.roots.proc.join(pid.to_string());
-        match &known.process {
-            // The id may have been given to another process meanwhile.
-            Some(process) if start_ticks(&folder) == Some(process.start_ticks) => {}
-            Some(_) => {
-                known.first_seen = context.now;
-                known.process = None;
+        match &mut known.process {
+            Some((_, file)) => {
+                if file.read_piece().is_err() {
+                    known.first_seen = context.now;
+                    known.process = None;
+                }
             }
             None if context.now.since(known.first_seen) > YOUTH => {}
             None => {
-                known.process = describe(pid, &folder, context);
-                if let Some(process) = &mut known.process {
+                let folder = context.roots.proc.join(pid.to_string());
+                known.process = describe(pid, &folder, context).and_then(|mut process| {
+                    let file = KeptFile::open(folder.join("comm")).ok()?;
+                    // Of the same process that was described.
+                    let same = start_ticks(&folder) == Some(process.start_ticks);
                     self.last_key += 1;
                     process.key = self.last_key;
-                }
+                    same.then_some((process, file))
+                });
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
 use crate::sample::thread::{Role, Thread};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub static COLUMNS: [Column; 2] = [Column::of(&RUNNING), Column::of(&WAITING)];
 
 /// Between two listings.
 const LIST: Duration = Duration::from_millis(950);
+/// After this many listings a thread keeps its name: QEMU names one when it starts it.
+const SETTLED: u32 = 3;
 /// A guest with more threads than this is followed by its first ones; migration threads are few and named.
 const MOST: usize = 512;
 
@@ -69,6 +72,9 @@ struct Row {
     thread: Thread,
     file: KeptFile,
     last: Option<[u64; 2]>,
+    /// Listings that found it by this name.
+    seen: u32,
+    ended: bool,
 }
 
 impl Source for Threads {
@@ -86,7 +92,9 @@ impl Source for Threads {
         let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, Arc::clone(&self.subjects));
         for (at, row) in self.rows.iter_mut().enumerate() {
             // A thread that has ended keeps its last figures until the next listing: its work was done.
-            row.last = row.file.read().ok().and_then(parse).or(row.last);
+            let times = row.file.read_piece().ok().and_then(parse);
+            row.ended = times.is_none();
+            row.last = times.or(row.last);
             if let Some(times) = row.last {
                 block.set_row(at, times.map(|time| Cell::integer_or(Some(time), Gap::NotRead)));
             }
@@ -103,24 +111,23 @@ impl Threads {
             self.kernel = kernel_threads(context);
             self.kernel_of = keys;
         }
+        let mut before: Rows =
+            self.rows.drain(..).map(|row| ((row.thread.process, row.thread.tid), row)).collect();
         let mut found = Vec::new();
         for wanted in &context.followed.wanted {
             let Some(process) = context.followed.process(wanted.key) else { continue };
             let tasks = context.roots.proc.join(process.pid.to_string()).join("task");
-            found.extend(threads_of(&tasks, process.pid, wanted.key));
+            found.extend(threads_of(&tasks, process.pid, wanted.key, &before));
             let worker = format!("vhost-{}", process.pid);
             let workers = self.kernel.iter().filter(|(_, name)| *name == worker);
             found.extend(workers.map(|(tid, name)| (Some(wanted.key), *tid, Role::Vhost, name.clone())));
         }
         let softirqs = self.kernel.iter().filter(|(_, name)| name.starts_with("ksoftirqd/"));
         found.extend(softirqs.map(|(tid, name)| (None, *tid, Role::Softirq, name.clone())));
-        let before = std::mem::take(&mut self.rows);
         let mut changed = before.len() != found.len();
-        let mut before: std::collections::HashMap<(Option<Key>, u32), Row> =
-            before.into_iter().map(|row| ((row.thread.process, row.thread.tid), row)).collect();
         for (process, tid, role, name) in found {
-            match before.remove(&(process, tid)).filter(|row| row.thread.name == name) {
-                Some(row) => self.rows.push(row),
+            match before.remove(&(process, tid)).filter(|row| row.thread.name == name && !row.ended) {
+                Some(row) => self.rows.push(Row { seen: row.seen + 1, ..row }),
                 None => changed |= self.add(context, Thread { key: 0, process, tid, role, name }),
             }
         }
@@ -137,7 +144,7 @@ impl Threads {
         };
         self.last_key += 1;
         thread.key = self.last_key;
-        self.rows.push(Row { thread, file, last: None });
+        self.rows.push(Row { thread, file, last: None, seen: 1, ended: false });
         true
     }
 
@@ -153,13 +160,17 @@ impl Threads {
 }
 
 type Found = (Option<Key>, u32, Role, String);
+type Rows = HashMap<(Option<Key>, u32), Row>;
 
-fn threads_of(tasks: &Path, pid: u32, process: Key) -> Vec<Found> {
+fn threads_of(tasks: &Path, pid: u32, process: Key, before: &Rows) -> Vec<Found> {
     let Ok(entries) = std::fs::read_dir(tasks) else { return Vec::new() };
     let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let named = ids.take(MOST).filter_map(|tid| {
-        let name = read_file(&tasks.join(tid.to_string()).join("comm")).ok()?;
-        let name = name.trim_end().to_owned();
+        let known = before.get(&(Some(process), tid)).filter(|row| row.seen >= SETTLED && !row.ended);
+        let name = match known {
+            Some(row) => row.thread.name.clone(),
+            None => read_file(&tasks.join(tid.to_string()).join("comm")).ok()?.trim_end().to_owned(),
+        };
         let role = if tid == pid { Role::Main } else { role_of(&name) };
         Some((Some(process), tid, role, name))
     });

@@ -6,7 +6,7 @@ use crate::source::contract::{Roots, SourceError};
 use crate::source::transport::message::{attributes, u32_at, unsigned, Request};
 use crate::source::transport::namespace;
 use crate::source::transport::netlink::{Events, NetlinkError, Protocol, Session};
-use crate::source::transport::sock_diag::{self, Socket, FAMILIES};
+use crate::source::transport::sock_diag::{self, Socket};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -74,20 +74,13 @@ impl Space {
         filter: &[u8],
         mut each: impl FnMut(Socket),
     ) -> Result<(), NetlinkError> {
-        for family in FAMILIES {
-            let mut request = sock_diag::list(family, states, filter, false);
-            let result = self.sockets.dump(&mut request, |message| {
-                if let Some(socket) = sock_diag::parse(message.payload) {
-                    each(socket);
-                }
-            });
-            match result {
-                // A kernel without IPv6 has no such sockets.
-                Err(NetlinkError::Kernel(libc::ENOENT)) => {}
-                other => other.map(|_| ())?,
+        let mut request = sock_diag::list(states, filter, false);
+        let listed = self.sockets.dump(&mut request, |message| {
+            if let Some(socket) = sock_diag::parse(message.payload) {
+                each(socket);
             }
-        }
-        Ok(())
+        });
+        listed.map(|_| ())
     }
 
     /// Asks for one socket again; `None` if it is gone.

@@ -11,11 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 const REPETITIONS: usize = 15;
-const PIECE: usize = 32 << 10;
+/// The kernel makes no larger pieces of a dump.
+pub const PIECE: usize = 32 << 10;
 
 // include/uapi/linux/netlink.h and rtnetlink.h
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
+/// The kernel refuses.
+pub const NLMSG_ERROR: u16 = 2;
+/// The dump ends.
+pub const NLMSG_DONE: u16 = 3;
 const REQUEST_DUMP: u16 = 0x301;
 const RTM_GETQDISC: u16 = 38;
 const RTM_GETSTATS: u16 = 94;
@@ -164,7 +167,8 @@ impl Table {
     }
 }
 
-fn request(kind: u16, body: &[u8]) -> Vec<u8> {
+/// A request for a dump.
+pub fn request(kind: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = ((HEADER + body.len()) as u32).to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
     bytes.extend(REQUEST_DUMP.to_ne_bytes());
@@ -174,7 +178,7 @@ fn request(kind: u16, body: &[u8]) -> Vec<u8> {
 }
 
 /// The first message's type and body, and what follows it.
-fn split_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+pub fn split_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let length = u32_at(bytes, 0)? as usize;
     let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
     let body = bytes.get(HEADER..length)?;
@@ -186,7 +190,8 @@ fn index_of(body: &[u8]) -> Option<usize> {
     Some(u32_at(body, 4)? as usize)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// A number in the machine's byte order.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 

@@ -3,6 +3,7 @@
 
 use super::figures::{Run, Size};
 use super::namespace::Namespace;
+use super::programs::Programs;
 use super::{budget, node_exporter, table};
 use crate::apt;
 use anyhow::{bail, ensure, Context, Result};
@@ -43,10 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if Command::new("ip").arg("-Version").output().is_err() {
         apt::ensure(&["iproute2"])?;
     }
-    let mut programs = Programs::build()?;
-    if let Some(binary) = &arguments.miglink {
-        programs.miglink.clone_from(binary);
-    }
+    let programs = Programs::build(arguments.miglink.as_deref())?;
     let node_exporter = match &arguments.node_exporter {
         Some(binary) => Some(binary.clone()),
         None if arguments.skip_node_exporter => None,
@@ -105,51 +103,4 @@ fn measure(
         bail!("{links} links: measuring ended with {}", output.status);
     }
     serde_json::from_slice(&output.stdout).context("the figures from inside")
-}
-
-/// What is measured, and what measures: both with optimisation, for the kernel's dumps are walked by the latter.
-struct Programs {
-    miglink: PathBuf,
-    xtask: PathBuf,
-}
-
-impl Programs {
-    fn build() -> Result<Self> {
-        eprintln!("building for release");
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--package", "miglink", "--package", "xtask"])
-            .args(["--quiet", "--message-format", "json-render-diagnostics"])
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cargo")?;
-        ensure!(output.status.success(), "the build failed");
-        let messages = String::from_utf8(output.stdout)?;
-        Ok(Self { miglink: executable(&messages, "miglink")?, xtask: executable(&messages, "xtask")? })
-    }
-}
-
-/// Finds a binary in what cargo tells of a build.
-fn executable(messages: &str, name: &str) -> Result<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut paths = messages.filter_map(|message| {
-        let path = message["executable"].as_str()?;
-        (message["target"]["name"] == name).then(|| PathBuf::from(path))
-    });
-    paths.next().with_context(|| format!("cargo built no {name}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::executable;
-
-    #[test]
-    fn a_binary_is_found_in_cargos_messages() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"miglink"},"executable":null}"#,
-            "\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"miglink"},"executable":"/t/release/miglink"}"#,
-        );
-        assert_eq!(executable(messages, "miglink").unwrap().to_str(), Some("/t/release/miglink"));
-        assert!(executable(messages, "xtask").is_err());
-    }
 }

@@ -7,6 +7,9 @@ use super::message::{attributes, text, u32_at, Request, DUMP};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcp_info::Figures;
 
+/// `TCPDIAG_GETSOCK`: TCP sockets of both families. The newer question is of one family, and the kernel walks its whole
+/// table for each (net/ipv4/inet_diag.c, `inet_diag_dump_compat`).
+const ALL_TCP: u16 = 18;
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;
 /// Multicast groups: a TCP socket was destroyed (`SKNLGRP_INET_TCP_DESTROY`, `SKNLGRP_INET6_TCP_DESTROY`).
@@ -14,6 +17,8 @@ pub const DESTROYED: [u32; 2] = [1, 3];
 const IPPROTO_TCP: u8 = 6;
 /// `sizeof(struct inet_diag_req_v2)`.
 const REQUEST_HEADER: usize = 56;
+/// `sizeof(struct inet_diag_req)`.
+const LIST_HEADER: usize = 60;
 /// `sizeof(struct inet_diag_msg)`.
 const ANSWER_HEADER: usize = 72;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -30,27 +35,6 @@ pub mod states {
     pub const CONNECTED: u32 = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11;
     /// Waiting for connections.
     pub const LISTENING: u32 = 1 << 10;
-}
-
-/// An address family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// Both.
-pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
-impl Family {
-    fn number(self) -> u8 {
-        match self {
-            Self::V4 => libc::AF_INET as u8,
-            Self::V6 => libc::AF_INET6 as u8,
-        }
-    }
 }
 
 /// One socket as the kernel tells it.
@@ -74,14 +58,12 @@ pub struct Socket {
     pub figures: Figures,
 }
 
-/// Asks for all TCP sockets in these states that pass the filter (empty: all).
-pub fn list(family: Family, states: u32, filter: &[u8], with_figures: bool) -> Request {
-    let mut header = [0; REQUEST_HEADER];
-    header[0] = family.number();
-    header[1] = IPPROTO_TCP;
-    header[2] = if with_figures { ALL_EXTENSIONS } else { 0 };
-    header[4..8].copy_from_slice(&states.to_ne_bytes());
-    let request = Request::new(BY_FAMILY, DUMP, &header);
+/// Asks for all TCP sockets in these states that pass the filter (empty: all), of both families.
+pub fn list(states: u32, filter: &[u8], with_figures: bool) -> Request {
+    let mut header = [0; LIST_HEADER];
+    header[3] = if with_figures { ALL_EXTENSIONS } else { 0 };
+    header[52..56].copy_from_slice(&states.to_ne_bytes());
+    let request = Request::new(ALL_TCP, DUMP, &header);
     if filter.is_empty() {
         return request;
     }
@@ -107,7 +89,7 @@ pub fn one(socket: &Socket) -> Request {
 fn address(address: IpAddr, family: u8, place: &mut [u8]) {
     match address {
         // A connection from an IPv4 peer to an IPv6 socket is told as IPv4, and asked for as mapped.
-        IpAddr::V4(address) if family == Family::V6.number() => {
+        IpAddr::V4(address) if i32::from(family) == libc::AF_INET6 => {
             place.copy_from_slice(&address.to_ipv6_mapped().octets());
         }
         IpAddr::V4(address) => place[..4].copy_from_slice(&address.octets()),
@@ -159,7 +141,7 @@ pub fn parse(payload: &[u8]) -> Option<Socket> {
 #[cfg(test)]
 mod tests {
     use super::tcp_info::Figure;
-    use super::{filter, list, one, parse, states, Family, DESTROYED, FAMILIES};
+    use super::{filter, list, one, parse, states, DESTROYED};
     use crate::source::transport::message::DUMP;
     use crate::source::transport::netlink::{Events, Protocol, Session};
     use proptest::prelude::{any, prop_assert_eq, proptest};
@@ -171,14 +153,9 @@ mod tests {
         Session::open(Protocol::SockDiag, Duration::from_secs(2)).expect("a socket")
     }
 
-    fn find(
-        session: &mut Session,
-        family: Family,
-        filter: &[u8],
-        local: std::net::SocketAddr,
-    ) -> Vec<super::Socket> {
+    fn find(session: &mut Session, filter: &[u8], local: std::net::SocketAddr) -> Vec<super::Socket> {
         let mut found = Vec::new();
-        let mut request = list(family, states::CONNECTED, filter, true);
+        let mut request = list(states::CONNECTED, filter, true);
         session.dump(&mut request, |message| found.extend(parse(message.payload))).expect("a list");
         found.retain(|socket| socket.local == local);
         found
@@ -186,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_kernel_tells_of_our_connection_and_of_it_alone() {
-        for (address, family) in [("127.0.0.1:0", Family::V4), ("[::1]:0", Family::V6)] {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let mut stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
             let accepted = listener.accept().expect("accepted");
@@ -194,7 +171,7 @@ mod tests {
             let (local, peer) = (stream.local_addr().expect("local"), stream.peer_addr().expect("peer"));
             let mut session = session();
             let ports = filter::any_port_of(&[(peer.port(), peer.port())]);
-            let found = find(&mut session, family, &ports, local);
+            let found = find(&mut session, &ports, local);
             let [socket] = &found[..] else { panic!("{found:?}") };
             assert_eq!(socket.peer, peer);
             assert!(socket.inode > 0 && !socket.congestion.is_empty());
@@ -203,10 +180,10 @@ mod tests {
             let again = again.expect("it reads");
             assert_eq!((again.local, again.cookie), (local, socket.cookie));
             let other = filter::any_port_of(&[(1, 1), (2, 3)]);
-            assert_eq!(find(&mut session, family, &other, local), [], "filtered out by the kernel");
+            assert_eq!(find(&mut session, &other, local), [], "filtered out by the kernel");
             let mut listening = Vec::new();
             session
-                .dump(&mut list(family, states::LISTENING, &[], false), |m| {
+                .dump(&mut list(states::LISTENING, &[], false), |m| {
                     listening.extend(parse(m.payload));
                 })
                 .expect("a list");
@@ -214,7 +191,6 @@ mod tests {
             drop(accepted);
         }
         assert_ne!(DUMP, 0);
-        assert_eq!(FAMILIES.len(), 2);
     }
 
     #[test]
