@@ -197,8 +197,10 @@ impl Migration {
         else {
             return;
         };
-        let postcopy = self.spent[Phase::Postcopy as usize].min(total.saturating_sub(setup + downtime));
-        self.spent = [setup, total.saturating_sub(setup + downtime + postcopy), downtime, postcopy];
+        // Parts that are longer than the whole are not taken for parts.
+        let Some(rest) = total.checked_sub(setup + downtime) else { return };
+        let postcopy = self.spent[Phase::Postcopy as usize].min(rest);
+        self.spent = [setup, rest.saturating_sub(postcopy), downtime, postcopy];
     }
 
     /// Takes in what a hypervisor told at a moment; `at` is the event's own time where it has one.
@@ -261,6 +263,8 @@ impl Migration {
                 self.stopped = Some(at);
                 self.enter(Phase::StateTransfer, at);
             }
+            // Told late: it has been stopped again since.
+            (Event::Resumed, Direction::Outgoing) if self.stopped.is_some_and(|stopped| at < stopped) => {}
             // The guest goes on here: this switchover did not happen.
             (Event::Resumed, Direction::Outgoing) => {
                 self.stopped = None;
@@ -322,7 +326,6 @@ fn merge(known: &mut Progress, new: &Progress) {
         expected_downtime,
         downtime,
         memory_total,
-        transferred,
         remaining,
         normal_bytes,
         zero_pages,
@@ -338,6 +341,8 @@ fn merge(known: &mut Progress, new: &Progress) {
         throttle_percent,
         error
     );
+    // Whoever tells it, it does not go back.
+    known.transferred = known.transferred.max(new.transferred);
     if new.status == Status::Completed {
         known.remaining = new.remaining.or(Some(0));
     }

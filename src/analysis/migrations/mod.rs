@@ -1,5 +1,6 @@
 //! Migrations: found in what processes, flows and hypervisors tell, followed to their end, and put into tables.
 
+mod ending;
 pub mod entry;
 pub mod migration;
 pub mod table;

@@ -77,7 +77,7 @@ impl Tracker {
         for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
             let Some(key) = entry.migration.process else { continue };
             if list.iter().all(|process| process.key != key) {
-                entry.process_gone(now);
+                entry.process_gone(self.ran.get(&key).copied(), now);
             }
         }
         self.running.retain(|key| list.iter().any(|process| process.key == *key));
@@ -132,7 +132,7 @@ impl Tracker {
         }
         let process = self.processes.iter().find(|process| process.key == owner)?.clone();
         if let Some(at) = self.on(&process) {
-            self.entries[at].migration.process = Some(owner);
+            self.entries[at].belongs_to(&process);
             return Some(at);
         }
         let usual =
@@ -166,9 +166,7 @@ impl Tracker {
 
     pub(super) fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
         let mut entry = self.entry(process.name.clone(), direction, began);
-        entry.migration.process = Some(process.key);
-        entry.migration.hypervisor = process.hypervisor.name();
-        entry.migration.progress.memory_total = process.memory;
+        entry.belongs_to(process);
         self.entries.push(entry);
         self.entries.len() - 1
     }
@@ -216,25 +214,32 @@ impl Tracker {
                     || entry.closed.is_some_and(|at| now.since(at) > LAST_WORD)
                     || !entry.migration.is_on())
         };
-        for entry in self.entries.iter().filter(|entry| denied(entry)) {
-            self.rejected.extend(&entry.flows);
-        }
-        self.entries.retain(|entry| !denied(entry));
+        self.forget(denied);
         self.orphans.retain(|(.., until)| now < *until);
         for entry in self.entries.iter_mut().filter(|entry| !entry.reported && entry.owes_nothing(now)) {
             entry.reported = true;
             self.news.push(News::Ended(Box::new(entry.migration.clone())));
         }
-        let over = |entry: &Entry| {
-            entry.reported && entry.migration.ended.is_some_and(|(_, at)| now.since(at) > keep)
-        };
-        self.entries.retain(|entry| !over(entry));
         let finished = self.entries.iter().filter(|entry| entry.reported).count();
-        for _ in MOST_FINISHED..finished {
-            if let Some(oldest) = self.entries.iter().position(|entry| entry.reported) {
-                self.entries.remove(oldest);
+        let mut surplus = finished.saturating_sub(MOST_FINISHED);
+        self.forget(|entry| {
+            let old = entry.migration.ended.is_some_and(|(_, at)| now.since(at) > keep);
+            let goes = entry.reported && (surplus > 0 || old);
+            surplus -= usize::from(goes && surplus > 0);
+            goes
+        });
+    }
+
+    /// Drops entries; what is still seen of their flows makes no new ones.
+    fn forget(&mut self, mut which: impl FnMut(&Entry) -> bool) {
+        let rejected = &mut self.rejected;
+        self.entries.retain(|entry| {
+            let goes = which(entry);
+            if goes {
+                rejected.extend(&entry.flows);
             }
-        }
+            !goes
+        });
     }
 
     /// A migration is told of once it is certain.
@@ -289,7 +294,8 @@ impl Tracker {
         let mut wanted: Vec<Wanted> = Vec::new();
         for entry in &self.entries {
             let Some(key) = entry.migration.process else { continue };
-            if entry.migration.is_on() || !entry.owes_nothing(now) {
+            let there = self.processes.iter().any(|process| process.key == key);
+            if there && (entry.migration.is_on() || !entry.owes_nothing(now)) {
                 let paused = entry.migration.is_on() && entry.migration.phase == Phase::StateTransfer;
                 wanted.push(Wanted { key, paused });
             }

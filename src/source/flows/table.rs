@@ -91,6 +91,7 @@ impl Table {
             congestion: socket.congestion.clone(),
             opened: now,
             closed: None,
+            outlived: false,
         };
         let request = sock_diag::one(&socket);
         self.rows.push(Row { flow, request, cookie: socket.cookie, figures: socket.figures, read_at: now });
