@@ -169,7 +169,7 @@ fn happen(world: &mut World, opened: &mut u64, sign: Sign) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_laws_hold_for_any_signs(signs in proptest::collection::vec(signs(), 1..60), keep in 0..20u64) {
         let mut world = World::new();
@@ -187,7 +187,7 @@ proptest! {
         left.into_iter().for_each(|key| world.close(key));
         world.processes.clear();
         world.list();
-        (0..600).for_each(|_| world.step());
+        (0..350).for_each(|_| world.step());
         let process = |news: &&News| matches!(news, News::Began(migration) if migration.process.is_some());
         let began = world.news.iter().filter(process).count();
         let ended = world.news.iter().filter(|news| matches!(news, News::Ended(_))).count();

@@ -41,6 +41,7 @@ impl Laws {
         for entry in entries {
             self.entry(entry, now);
         }
+        self.forget(entries);
         assert_eq!(self.carried, self.sockets.values().sum::<u64>(), "bytes are counted once");
         let finished = entries.iter().filter(|entry| entry.reported).count();
         assert!(finished <= MOST_FINISHED, "{finished} finished ones are kept");
@@ -66,6 +67,15 @@ impl Laws {
                 }
                 News::Carried { bytes, .. } => self.carried += bytes,
             }
+        }
+    }
+
+    /// What was told of in the step that also forgot it cannot be compared any more.
+    fn forget(&mut self, entries: &[Entry]) {
+        let known = self.sockets.len();
+        self.sockets.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
+        if self.sockets.len() < known {
+            self.carried = self.sockets.values().sum();
         }
     }
 

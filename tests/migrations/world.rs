@@ -109,6 +109,7 @@ impl World {
     /// The list of processes was read.
     pub fn list(&mut self) {
         self.tracker.processes(self.processes.clone(), at(self.now));
+        self.tick();
     }
 
     /// Something was told; `own` is the event's own time.

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod exporter;
+pub mod fake_hypervisor;
 pub mod fake_libvirt;
 pub mod libvirt_pair;
 
