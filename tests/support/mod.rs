@@ -54,6 +54,9 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
     let text = String::from_utf8_lossy(&output.stdout);
     let ran = text.contains("1 passed");
     assert!(output.status.success() && ran, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for line in text.lines().filter(|line| line.starts_with("SKIPPED")) {
+        writeln!(std::io::stdout(), "{line}").expect("standard output");
+    }
 }
 
 /// Runs a command inside; panics with what it said if it fails.

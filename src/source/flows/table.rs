@@ -103,7 +103,7 @@ impl Table {
             self.rows.iter_mut().find(|row| row.cookie == socket.cookie && row.flow.namespace == namespace);
         let Some(row) = found else { return false };
         row.take(socket.clone(), now);
-        row.flow.closed = Some(now);
+        row.flow.closed.get_or_insert(now);
         true
     }
 
