@@ -4,13 +4,10 @@
 
 mod support;
 
-use miglink::sample::flow::Flow;
-use miglink::sample::guest::{Followed, Process, Wanted};
-use miglink::sample::monotonic::Monotonic;
-use miglink::source::contract::{Context, Reading, Roots, Source};
-use miglink::source::flows::columns::column;
+use miglink::sample::guest::{Followed, Process};
+use miglink::source::contract::{Context, Roots};
+use miglink::source::flows;
 use miglink::source::transport::sock_diag::tcp_info::Figure;
-use miglink::source::{flows, processes};
 use miglink::topology::path;
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::fake_hypervisor::{hand_over, Fake};
-use support::{connect, in_namespace, link, open, run, wait_until, Peer, Reader};
+use support::flow_watch::Watch;
+use support::{connect, in_namespace, link, run, wait_until, Peer};
 use tempfile::{tempdir, TempDir};
 
 /// The other half of these tests: a process that does as it is told.
@@ -32,80 +30,11 @@ fn skipped(why: &str) {
     println!("\n{why}");
 }
 
-/// The `flows` source as the agent reads it, half a second between two readings.
-struct Watch {
-    source: Box<dyn Source>,
-    links: Reader,
-    millis: u64,
-    followed: Arc<Followed>,
-    flows: Arc<Vec<Flow>>,
-    last: Reading,
-}
-
-impl Watch {
-    fn new() -> Self {
-        let mut links = Reader::of_all();
-        links.settle();
-        Self {
-            source: open(&flows::SOURCE),
-            links,
-            millis: 0,
-            followed: Arc::default(),
-            flows: Arc::default(),
-            last: Reading::default(),
-        }
-    }
-
-    /// These are the hypervisors, and all of them move.
-    fn follow(&mut self, fakes: &[&Fake]) {
-        let processes: Vec<Process> =
-            fakes.iter().enumerate().map(|(at, fake)| process(at as u64 + 1, fake.pid())).collect();
-        let wanted = processes.iter().map(|process| Wanted { key: process.key, paused: false }).collect();
-        let generation = self.followed.generation + 1;
-        self.followed = Arc::new(Followed { generation, processes, wanted, links: Vec::new() });
-    }
-
-    fn context(&mut self) -> Context {
-        self.millis += 500;
-        let now = Monotonic(Duration::from_millis(self.millis));
-        Context { now, followed: Arc::clone(&self.followed), ..self.links.context() }
-    }
-
-    fn read(&mut self) -> &[Flow] {
-        let context = self.context();
-        let mut reading = self.source.read(&context).expect("flows");
-        if let Some(flows) = reading.flows.take() {
-            self.flows = flows;
-        }
-        self.last = reading;
-        &self.flows
-    }
-
-    /// The flow whose far or near port this is.
-    fn of_port(&mut self, port: u16) -> Flow {
-        let found = self.read().iter().find(|flow| flow.local.port() == port || flow.peer.port() == port);
-        found.cloned().unwrap_or_else(|| panic!("no flow of {port}: {:?}", self.last.problems))
-    }
-
-    fn figure(&self, flow: &Flow, figure: Figure) -> u64 {
-        let block = &self.last.blocks[0];
-        let row = block.subjects.row_of(flow.key).expect("a row");
-        block.cell(column(figure), row).as_integer().expect("a value")
-    }
-}
-
-fn process(key: u64, pid: u32) -> Process {
-    let namespace = std::fs::metadata(format!("/proc/{pid}/ns/net")).expect("it runs").ino();
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let ticks = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)?.parse().ok());
-    Process { key, pid, namespace, start_ticks: ticks.expect("ticks"), ..Process::default() }
-}
-
 /// A peer behind `v0`, a fake on either side, a connection from the one here to the one there.
 struct Pair {
     here: Fake,
     there: Fake,
-    _peer: Peer,
+    peer: Peer,
     _folder: TempDir,
 }
 
@@ -118,7 +47,7 @@ impl Pair {
         let mut pair = Self {
             here: Fake::start(folder.path(), &["-name", "guest=web"]),
             there: Fake::start_in(&peer, folder.path(), &["-incoming", "defer"]),
-            _peer: peer,
+            peer,
             _folder: folder,
         };
         pair.there.order(&format!("listen {listen}"));
@@ -179,7 +108,7 @@ fn both_ends_are_found_on_a_migration_port() {
         wait_until("end", Duration::from_secs(5), || watch.read().iter().all(|flow| flow.closed.is_some()));
         watch.read();
         assert!(watch.flows.iter().all(|flow| flow.outlived), "both processes live on");
-        (0..8).for_each(|_| drop(watch.read().len()));
+        watch.pass(8);
         assert!(watch.flows.is_empty(), "forgotten");
     });
 }
@@ -193,7 +122,7 @@ fn on_an_unusual_port_the_descriptor_gives_it_away() {
         assert_eq!(watch.of_port(9999).owner, Some(1));
         // A second one, with nothing else to draw attention to it: found when descriptors are read again.
         pair.dial("10.77.0.2:9999");
-        (0..11).for_each(|_| drop(watch.read().len()));
+        watch.pass(11);
         assert_eq!(watch.flows.len(), 2);
         assert!(watch.flows.iter().all(|flow| flow.owner == Some(1) && !flow.accepted));
     });
@@ -272,7 +201,8 @@ fn a_connection_that_is_handed_over_is_found() {
         let place = folder.path().join("give");
         pair.here.begin(&format!("take {}", place.display()));
         assert_eq!(pair.here.answer(), "waits");
-        hand_over(&place, made);
+        hand_over(&place, &made);
+        drop(made);
         pair.here.answer();
         assert_eq!(open(&mut watch), [Some(1)]);
     });
@@ -342,7 +272,7 @@ fn a_namespace_that_vanishes_takes_its_flows_along() {
         assert_eq!(watch.read().len(), 2);
         pair.there.kill();
         pair.there.reap();
-        drop(pair._peer);
+        drop(pair.peer);
         run("ip link del v0");
         pair.here.kill();
         pair.here.reap();
@@ -410,109 +340,4 @@ fn read_unprivileged(pids: &str) {
     let says = |what: &str| reading.problems.iter().any(|problem| problem.contains(what));
     assert!(says("CAP_SYS_PTRACE") && says("CAP_SYS_ADMIN"), "{:?}", reading.problems);
     assert!(reading.flows.is_none_or(|flows| flows.is_empty()));
-}
-
-/// The `processes` source, a second between two readings, and of its processes those with this id.
-struct List {
-    source: Box<dyn Source>,
-    seconds: u64,
-    last: Vec<Process>,
-}
-
-impl List {
-    fn new() -> Self {
-        Self { source: open(&processes::SOURCE), seconds: 0, last: Vec::new() }
-    }
-
-    fn find(&mut self, pid: u32) -> Option<Process> {
-        self.seconds += 1;
-        let now = Monotonic(Duration::from_secs(self.seconds));
-        let reading = self.source.read(&Context { now, ..Context::default() }).expect("processes");
-        assert_eq!(reading.unchanged, reading.processes.is_none());
-        self.last = reading.processes.unwrap_or_else(|| self.last.clone());
-        self.last.iter().find(|process| process.pid == pid).cloned()
-    }
-}
-
-#[test]
-fn a_hypervisor_is_found_when_it_becomes_one_and_gone_when_it_is_dead() {
-    let folder = tempdir().expect("a folder");
-    let words = ["-name", "guest=web,debug-threads=on", "-m", "256", "-incoming", "defer"];
-    let mut list = List::new();
-    let mut fake = Fake::start(folder.path(), &words);
-    let found = list.find(fake.pid()).expect("found");
-    assert_eq!((found.name.as_str(), found.memory, found.incoming), ("web", Some(256 << 20), true));
-    assert_eq!(found.namespace, std::fs::metadata("/proc/self/ns/net").expect("ours").ino());
-    assert_eq!(list.find(fake.pid()).expect("still there"), found, "with the same key");
-    assert!(processes::is_alive(Path::new("/proc"), &found));
-    fake.kill();
-    // Nobody has asked yet how it ended.
-    wait_until("end", Duration::from_secs(5), || !processes::is_alive(Path::new("/proc"), &found));
-    assert_eq!(list.find(fake.pid()), None, "a zombie is no hypervisor");
-    fake.reap();
-    assert_eq!(list.find(fake.pid()), None);
-}
-
-#[test]
-fn a_shell_that_becomes_a_hypervisor_is_noticed() {
-    let folder = tempdir().expect("a folder");
-    let pid_of = |list: &mut List, name: &str| {
-        list.find(0);
-        list.last.iter().find(|process| process.name == name).map(|process| process.pid)
-    };
-    let mut list = List::new();
-    let before = std::thread::scope(|scope| {
-        let late = scope.spawn(|| Fake::start_late(folder.path(), "0.3", &["-name", "late-one"]));
-        let before = pid_of(&mut list, "late-one");
-        let fake = late.join().expect("started");
-        assert_eq!(list.find(fake.pid()).expect("found").name, "late-one");
-        before
-    });
-    assert_eq!(before, None, "a shell is no hypervisor");
-}
-
-/// The half of the next test that runs in a process namespace of its own.
-const REUSE: &str = "MIGLINK_TEST_REUSE";
-
-#[test]
-fn a_reused_process_id_is_another_process() {
-    if std::env::var_os(REUSE).is_some() {
-        return reuse();
-    }
-    in_namespace("a_reused_process_id_is_another_process", || {
-        let this = std::env::current_exe().expect("a path");
-        let output = std::process::Command::new("unshare")
-            .args(["--pid", "--fork", "--mount-proc"])
-            .arg(this)
-            .args(["--exact", "a_reused_process_id_is_another_process", "--nocapture"])
-            .env(REUSE, "1")
-            .output()
-            .expect("unshare");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text} {output:?}");
-        text.lines().filter(|line| line.starts_with("SKIPPED")).for_each(skipped);
-    });
-}
-
-fn reuse() {
-    let folder = tempdir().expect("a folder");
-    let last_pid = "/proc/sys/kernel/ns_last_pid";
-    if std::fs::write(last_pid, "500").is_err() {
-        skipped(&format!("SKIPPED a_reused_process_id_is_another_process: {last_pid} cannot be written"));
-        return;
-    }
-    let mut list = List::new();
-    let mut first = Fake::start(folder.path(), &["-name", "first"]);
-    let found = list.find(first.pid()).expect("found");
-    first.kill();
-    first.reap();
-    // Start times are in hundredths of a second.
-    std::thread::sleep(Duration::from_millis(30));
-    std::fs::write(last_pid, (first.pid() - 1).to_string()).expect("written before");
-    let second = Fake::start(folder.path(), &["-name", "second"]);
-    assert_eq!(second.pid(), first.pid());
-    let again = list.find(second.pid()).or_else(|| list.find(second.pid())).expect("found");
-    assert_eq!(again.name, "second");
-    assert!(again.key != found.key && again.start_ticks > found.start_ticks);
-    assert!(!processes::is_alive(Path::new("/proc"), &found));
 }

@@ -111,7 +111,7 @@ impl Drop for Fake {
 }
 
 /// Hands a connection over to a fake that was ordered to `take` from this socket.
-pub fn hand_over(path: &Path, connection: TcpStream) {
+pub fn hand_over(path: &Path, connection: &TcpStream) {
     let stream = UnixStream::connect(path).expect("it waits there");
     let handed = [connection.as_fd()];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

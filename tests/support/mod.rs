@@ -9,6 +9,7 @@
 pub mod exporter;
 pub mod fake_hypervisor;
 pub mod fake_libvirt;
+pub mod flow_watch;
 pub mod libvirt_pair;
 
 use miglink::sample::link::{Link, Links};

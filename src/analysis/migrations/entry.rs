@@ -1,5 +1,6 @@
 //! One migration with all that is remembered to follow it: its flows, and who said what of it.
 
+use super::ending::Traces;
 use super::migration::{Migration, Phase};
 use super::traffic::{Carried, Traffic};
 use crate::sample::flow::Flow;
@@ -49,14 +50,8 @@ pub struct Entry {
     pub flows: Vec<Key>,
     /// Since when no flow is open.
     pub closed: Option<Monotonic>,
-    /// Its process was seen alive after its last flow had ended.
-    pub(super) outlived: bool,
-    /// The time its virtual CPUs had run at the first look.
-    pub(super) ran: Option<u64>,
-    /// When a hypervisor last said that it goes on.
-    pub(super) spoke: Option<Monotonic>,
-    /// A hypervisor said that it is completed, before it had figures.
-    pub(super) completing: bool,
+    /// What tells of its end where no hypervisor does.
+    pub(super) traces: Traces,
     /// What its sockets had carried when a hypervisor first told its own count: that may be less.
     carried_before: u64,
     /// Since when a hypervisor says that there is none.
@@ -79,10 +74,7 @@ impl Entry {
             link_count: None,
             flows: Vec::new(),
             closed: None,
-            outlived: false,
-            ran: None,
-            spoke: None,
-            completing: false,
+            traces: Traces::default(),
             carried_before: 0,
             denied: None,
             final_word: false,
@@ -124,7 +116,7 @@ impl Entry {
         let own = || flows.iter().filter(|flow| self.flows.contains(&flow.key));
         let open = own().filter(|flow| flow.closed.is_none()).count();
         let last = own().filter_map(|flow| flow.closed).max();
-        self.outlived = open == 0 && (self.outlived || own().any(|flow| flow.outlived));
+        self.traces.outlived = open == 0 && (self.traces.outlived || own().any(|flow| flow.outlived));
         self.migration.channels = self.migration.channels.max(open);
         self.traffic.mark(now);
         match (open, self.closed) {
@@ -167,12 +159,12 @@ impl Entry {
             What::Progress(progress) => {
                 self.denied = None;
                 if is_premature(progress) {
-                    self.completing = true;
+                    self.traces.completing = true;
                     return;
                 }
                 self.final_word |= progress.status.is_final();
                 if progress.status.is_running() {
-                    self.spoke = Some(at);
+                    self.traces.spoke = Some(at);
                 }
             }
             What::Event { event: Event::Completed(_), .. } => self.final_word = true,

@@ -2,6 +2,8 @@
 
 mod ending;
 pub mod entry;
+mod hearing;
+mod joining;
 pub mod migration;
 pub mod table;
 pub mod tracker;

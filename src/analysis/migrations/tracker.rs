@@ -3,16 +3,15 @@
 //! A first sign makes an entry: a connection of a hypervisor process on a port of migrations, or a hypervisor's word.
 //! It counts as a migration once a hypervisor says so, or its traffic leaves no doubt; what is denied is dropped.
 
-use super::entry::{Entry, LAST_WORD, PLAIN, PLAIN_ELSEWHERE};
+use super::entry::{Entry, LAST_WORD};
 use super::migration::{Migration, Phase};
 use super::traffic::{carried, Carried};
 use crate::sample::block::Block;
 use crate::sample::flow::Flow;
-use crate::sample::guest::{Followed, Hypervisor, Process, Wanted};
+use crate::sample::guest::{Followed, Process, Wanted};
 use crate::sample::link::Links;
 use crate::sample::migration::Direction;
 use crate::sample::monotonic::Monotonic;
-use crate::sample::ports;
 use crate::sample::subject::Key;
 use crate::sample::thread::{Role, Thread};
 use std::collections::{HashMap, HashSet};
@@ -57,7 +56,7 @@ pub struct Tracker {
     pub(super) rejected: HashSet<Key>,
     /// Flows that ended before anybody knew whose they were, and until when their owner is looked for.
     pub(super) orphans: Vec<(Flow, Carried, Monotonic)>,
-    news: Vec<News>,
+    pub(super) news: Vec<News>,
     last_key: Key,
 }
 
@@ -106,64 +105,6 @@ impl Tracker {
         }
     }
 
-    fn flow(&mut self, flow: &Flow, owner: Key, bytes: Carried, links: &Links, now: Monotonic) {
-        let known = self.entries.iter().position(|entry| entry.flows.contains(&flow.key));
-        let place = known.or_else(|| self.place_for(flow, owner, bytes, now));
-        let Some(place) = place else { return };
-        let entry = &mut self.entries[place];
-        entry.attach(flow, links);
-        entry.migration.began_earlier(Monotonic(now.0.saturating_sub(bytes.busy)));
-        let direction = entry.migration.direction;
-        let new = entry.traffic.note(flow.key, bytes.along(direction));
-        if !entry.migration.confirmed {
-            entry.confirm_by_traffic(flow, bytes);
-        } else if new > 0 {
-            let device = entry.migration.path.device.clone();
-            self.news.push(News::Carried { device, direction, bytes: new });
-        }
-        self.announce(place);
-    }
-
-    /// The entry of a flow that belongs to none yet: its guest's migration, or a new one. `None` if it is none.
-    fn place_for(&mut self, flow: &Flow, owner: Key, bytes: Carried, now: Monotonic) -> Option<usize> {
-        let port = flow.service_port();
-        if self.rejected.contains(&flow.key) || ports::is_storage(port) || ports::is_console(port) {
-            return None;
-        }
-        let process = self.processes.iter().find(|process| process.key == owner)?.clone();
-        if let Some(at) = self.on(&process) {
-            self.entries[at].belongs_to(&process);
-            return Some(at);
-        }
-        let usual =
-            ports::is_migration(flow.local.port()) || ports::is_migration(flow.peer.port()) || flow.accepted;
-        let large = bytes.sum() >= PLAIN_ELSEWHERE && bytes.one_way().is_some();
-        let expected = usual && process.hypervisor != Hypervisor::Proxy && flow.closed.is_none();
-        if !expected && !large {
-            return None;
-        }
-        Some(self.begin(&process, self.direction(flow, &process, bytes), flow.opened.min(now)))
-    }
-
-    /// Which way a flow's guest moves.
-    fn direction(&self, flow: &Flow, process: &Process, bytes: Carried) -> Direction {
-        let awaits = process.incoming && !self.running.contains(&process.key);
-        let by_port = ports::is_migration(flow.local.port()) && !ports::is_migration(flow.peer.port());
-        let first =
-            if awaits || flow.accepted || by_port { Direction::Incoming } else { Direction::Outgoing };
-        bytes.one_way().filter(|_| bytes.sum() >= PLAIN).unwrap_or(first)
-    }
-
-    /// The migration of a process that is on.
-    fn on(&self, process: &Process) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            let migration = &entry.migration;
-            let same = migration.process == Some(process.key)
-                || migration.process.is_none() && migration.vm == process.name;
-            migration.is_on() && same
-        })
-    }
-
     pub(super) fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
         let mut entry = self.entry(process.name.clone(), direction, began);
         entry.belongs_to(process);
@@ -174,15 +115,6 @@ impl Tracker {
     pub(super) fn entry(&mut self, vm: String, direction: Direction, began: Monotonic) -> Entry {
         self.last_key += 1;
         Entry::new(Migration::new(self.last_key, vm, direction, began))
-    }
-
-    /// A flow that ended before it was seen: whose was it? All guests of its namespace are asked.
-    fn orphan(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
-        let known = self.orphans.iter().any(|(orphan, ..)| orphan.key == flow.key);
-        if known || self.rejected.contains(&flow.key) || bytes.one_way().is_none() {
-            return;
-        }
-        self.orphans.push((flow.clone(), bytes, Monotonic(now.0 + LAST_WORD)));
     }
 
     /// Takes in the threads and their table.
