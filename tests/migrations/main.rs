@@ -33,19 +33,19 @@ fn every_story_ends_as_it_says() {
 
 #[test]
 fn three_hundred_finished_ones_are_bounded_and_the_oldest_go() {
-    let mut text = String::from("0 process web\n");
-    for number in 0..300u64 {
-        let at = number * 400;
-        let bytes = 10 + number;
-        text += &format!(
-            "{at} open f{number} web 40000>49152\n{at} pace f{number} sends=100M\n{} qmp web active way=out total=50 \
-             transferred=1M\n{} close f{number}\n{} qmp web completed way=out total=150 setup=5 downtime=5 \
-             transferred={bytes}M\n",
-            at + 50,
-            at + 150,
-            at + 150,
-        );
-    }
-    text += "121000 news began=300 ended=300\n121000 expect web outgoing told=309M result=completed\n";
+    let one = |number: u64| {
+        let (at, bytes) = (number * 400, 10 + number);
+        let (asked, end) = (at + 50, at + 150);
+        format!(
+            "{at} open f{number} web 40000>49152\n\
+             {at} pace f{number} sends=100M\n\
+             {asked} qmp web active way=out total=50 transferred=1M\n\
+             {end} close f{number}\n\
+             {end} qmp web completed way=out total=150 setup=5 downtime=5 transferred={bytes}M\n"
+        )
+    };
+    let all: String = (0..300).map(one).collect();
+    let end = "121000 news began=300 ended=300\n121000 expect web outgoing told=309M result=completed\n";
+    let text = format!("0 process web\n{all}{end}");
     assert_eq!(Story::tell(&text), [] as [String; 0]);
 }

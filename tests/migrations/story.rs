@@ -5,8 +5,10 @@ use crate::shown;
 use crate::world::{at, Count, World};
 use miglink::analysis::migrations::tracker::News;
 use miglink::sample::flow::{Egress, Flow};
-use miglink::sample::guest::{Hypervisor, Process};
-use miglink::sample::migration::{Direction, Event, Guest, Progress, RunState, Speaker, Status, What};
+use miglink::sample::guest::{Hypervisor, Monitor, Process};
+use miglink::sample::migration::{
+    Direction, Event, Guest, Progress, RunState, Speaker, Status, Unavailable, What,
+};
 use miglink::sample::subject::Key;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -108,6 +110,7 @@ impl Story {
             "event" => self.event(line, Speaker::Qmp),
             "notice" => self.event(line, Speaker::Libvirt),
             "run" => self.run_state(line),
+            "busy" => self.tell_of(line, Speaker::Qmp, What::Unavailable(Unavailable::Busy)),
             "guest" => self.guest_runs(line.word(1), line.word(2) == "runs"),
             "keep" => self.world.keep = Duration::from_millis(number(line.word(1))),
             "expect" => return shown::expect(&self.world, line),
@@ -130,6 +133,7 @@ impl Story {
             uuid: line.value("uuid").map(str::to_owned),
             hypervisor: if line.has("proxy") { Hypervisor::Proxy } else { Hypervisor::Qemu },
             incoming: line.has("incoming"),
+            monitors: if line.has("monitor") { vec![monitor()] } else { Vec::new() },
             namespace: line.millis("namespace").unwrap_or(1),
             ..Process::default()
         });
@@ -250,6 +254,10 @@ impl Story {
         }
         Err(format!("{found:?} are wanted"))
     }
+}
+
+fn monitor() -> Monitor {
+    Monitor { path: "/run/qemu/web.qmp".into(), exclusive: false }
 }
 
 fn status(word: &str) -> Status {

@@ -13,7 +13,7 @@ const LOOK: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1
 /// A guest that ran less than this between the two looks stands still. A stopped one runs not at all.
 const STILL: u64 = 1_000_000;
 
-/// What tells of a migration's end where no hypervisor does.
+/// What tells of a migration, of its end above all, where no hypervisor does.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Traces {
     /// Its process was seen alive after its last flow had ended.
@@ -24,6 +24,8 @@ pub struct Traces {
     pub spoke: Option<Monotonic>,
     /// A hypervisor said that it is completed, before it had figures.
     pub completing: bool,
+    /// Its hypervisor can be asked.
+    pub may_speak: bool,
 }
 
 impl Entry {

@@ -19,6 +19,8 @@ pub const PLAIN: u64 = 8 << 20;
 pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
 /// How long a hypervisor is waited for after the last flow has ended.
 pub const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long a hypervisor that can be asked is waited for before traffic alone tells.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 /// A final figure and a flow are of one migration when their bytes differ by less than a tenth.
 const SAME: f64 = 0.1;
 
@@ -89,6 +91,7 @@ impl Entry {
         migration.process = Some(process.key);
         migration.hypervisor = process.hypervisor.name();
         migration.progress.memory_total = migration.progress.memory_total.or(process.memory);
+        self.traces.may_speak = !process.monitors.is_empty();
     }
 
     /// A flow is its.
@@ -130,14 +133,15 @@ impl Entry {
         }
     }
 
-    /// Without a hypervisor's word, traffic alone must leave no doubt.
-    pub fn confirm_by_traffic(&mut self, flow: &Flow, bytes: Carried) {
+    /// Without a hypervisor's word, traffic alone must leave no doubt. One that has a monitor is given a moment to deny.
+    pub fn confirm_by_traffic(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
+        let waits = self.traces.may_speak && now.since(self.migration.began) < FIRST_WORD;
+        if self.denied.is_some() || waits || !self.migration.is_on() {
+            return;
+        }
         let usual = ports::is_migration(flow.service_port()) || flow.accepted;
         let enough = if usual { PLAIN } else { PLAIN_ELSEWHERE };
-        let Some(direction) = bytes.one_way().filter(|_| bytes.sum() >= enough && self.denied.is_none())
-        else {
-            return;
-        };
+        let Some(direction) = bytes.one_way().filter(|_| bytes.sum() >= enough) else { return };
         if direction != self.migration.direction {
             self.migration.direction = direction;
             self.traffic = Traffic::default();
@@ -168,6 +172,7 @@ impl Entry {
                 }
             }
             What::Event { event: Event::Completed(_), .. } => self.final_word = true,
+            What::Unavailable(_) => self.traces.may_speak = false,
             _ => {}
         }
         self.migration.hear(what, at);

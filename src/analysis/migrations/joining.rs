@@ -22,7 +22,7 @@ impl Tracker {
         let direction = entry.migration.direction;
         let new = entry.traffic.note(flow.key, bytes.along(direction));
         if !entry.migration.confirmed {
-            entry.confirm_by_traffic(flow, bytes);
+            entry.confirm_by_traffic(flow, bytes, now);
         } else if new > 0 {
             let device = entry.migration.path.device.clone();
             self.news.push(News::Carried { device, direction, bytes: new });
@@ -71,7 +71,11 @@ impl Tracker {
     }
 
     /// A flow that ended before it was seen: whose was it? All guests of its namespace are asked.
-    pub(super) fn orphan(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
+    pub(super) fn orphan(&mut self, flow: &Flow, bytes: Carried, links: &Links, now: Monotonic) {
+        if let Some(adopted) = self.entries.iter_mut().find(|entry| entry.flows.contains(&flow.key)) {
+            adopted.attach(flow, links);
+            return;
+        }
         let known = self.orphans.iter().any(|(orphan, ..)| orphan.key == flow.key);
         if known || self.rejected.contains(&flow.key) || bytes.one_way().is_none() {
             return;

@@ -97,7 +97,7 @@ impl Tracker {
             let bytes = bytes.get(&flow.key).copied().unwrap_or_default();
             match flow.owner {
                 Some(owner) => self.flow(flow, owner, bytes, links, now),
-                None => self.orphan(flow, bytes, now),
+                None => self.orphan(flow, bytes, links, now),
             }
         }
         for entry in &mut self.entries {

@@ -8,6 +8,7 @@ use crate::sample::guest::Process;
 use crate::sample::link::Links;
 use crate::sample::migration::{Direction, Event, Guest, Progress, RunState, Status, Told, What};
 use crate::sample::monotonic::Monotonic;
+use std::time::Duration;
 
 impl Tracker {
     /// Takes in what a hypervisor told; `at` is its own time of an event, or when it came.
@@ -136,10 +137,13 @@ impl Tracker {
 /// Whether a word is of a migration that ended at this time: it was said before, or of a job that began before. One
 /// door may say for a moment that it goes on when another has told the end.
 fn is_of_before(what: &What, at: Monotonic, ended: Monotonic) -> bool {
-    let began = match what {
-        What::Progress(progress) => Monotonic(at.0.saturating_sub(progress.total_time.unwrap_or_default())),
-        _ => at,
+    let length = match what {
+        What::Progress(progress) => progress.total_time.unwrap_or_default(),
+        // Last figures without a length are not of one that nobody has seen begin.
+        What::Event { event: Event::Completed(progress), .. } => progress.total_time.unwrap_or(LAST_WORD),
+        _ => Duration::ZERO,
     };
+    let began = Monotonic(at.0.saturating_sub(length));
     began < ended
 }
 

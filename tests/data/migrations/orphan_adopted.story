@@ -7,7 +7,7 @@
 1040  wanted web other
 1100  qmp other none
 1100  qmp web completed way=out total=320 setup=10 downtime=40 transferred=50M
-1140  expect web outgoing result=completed start=680~20 memory_copy=270 state_transfer=40 pause=40 sockets=50M device=eth0
+1140  expect web outgoing result=completed start=680~20 memory_copy=270 state_transfer=40 pause=40 sockets=50M device=eth0 wire=eth0
 1140  absent other outgoing
 1400  news began=1 ended=1 carried=50M
 9000  news began=1 ended=1 carried=50M
