@@ -28,6 +28,8 @@ pub struct Flow {
     pub opened: Monotonic,
     /// When the kernel said that it is gone; its last row stands.
     pub closed: Option<Monotonic>,
+    /// Its process was seen alive after that: it was not the process's end that ended it.
+    pub outlived: bool,
 }
 
 /// The link that a flow's packets leave by, in the flow's namespace.

@@ -11,6 +11,7 @@ pub mod space;
 mod table;
 
 use super::contract::{Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
+use super::processes::is_alive;
 use super::transport::netlink::NetlinkError;
 use super::transport::sock_diag::tcp_info::Figure;
 use super::transport::sock_diag::{filter, states, Socket};
@@ -93,6 +94,7 @@ impl Source for Flows {
             self.look(context, changed);
         }
         self.refresh(context, look);
+        self.note_survivors(context);
         self.table.forget(context.now);
         let mut reading = self.table.reading(context);
         self.problems.extend(self.owners.problem.clone());
@@ -221,6 +223,19 @@ impl Flows {
                 continue;
             };
             self.add(at, socket, Some(owner), context);
+        }
+    }
+
+    /// Looks which processes live on after their connections. Not in the reading that a connection closed in: one that is
+    /// being killed is there for a moment after its connections.
+    fn note_survivors(&mut self, context: &Context) {
+        for row in self.table.rows_mut() {
+            let flow = &mut row.flow;
+            if flow.outlived || flow.closed.is_none_or(|closed| context.now <= closed) {
+                continue;
+            }
+            let owner = flow.owner.and_then(|owner| context.followed.process(owner));
+            flow.outlived = owner.is_some_and(|process| is_alive(&context.roots.proc, process));
         }
     }
 

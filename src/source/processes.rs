@@ -171,10 +171,18 @@ fn by_program(folder: &Path, command: &str) -> Option<Hypervisor> {
     kind_of(short(program.file_name()?.to_str()?), &[])
 }
 
-/// Field 22 of /proc/PID/stat; the name before it may hold blanks and brackets.
+/// Field 22 of /proc/PID/stat; the name before it may hold blanks and brackets. `None` if the process has ended, also
+/// if nobody has asked yet how (a zombie).
 fn start_ticks(folder: &Path) -> Option<u64> {
     let stat = read_file(&folder.join("stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    fields.next().filter(|state| !matches!(*state, "Z" | "X" | "x"))?;
+    fields.nth(18)?.parse().ok()
+}
+
+/// Whether a process still runs.
+pub fn is_alive(proc: &Path, process: &Process) -> bool {
+    start_ticks(&proc.join(process.pid.to_string())) == Some(process.start_ticks)
 }
 
 /// A monitor as this process reaches it: through the hypervisor's root where that is another (a container).

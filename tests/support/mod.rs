@@ -7,7 +7,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 pub mod exporter;
+pub mod fake_hypervisor;
 pub mod fake_libvirt;
+pub mod flow_watch;
 pub mod libvirt_pair;
 
 use miglink::sample::link::{Link, Links};
@@ -53,6 +55,9 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
     let text = String::from_utf8_lossy(&output.stdout);
     let ran = text.contains("1 passed");
     assert!(output.status.success() && ran, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for line in text.lines().filter(|line| line.starts_with("SKIPPED")) {
+        writeln!(std::io::stdout(), "{line}").expect("standard output");
+    }
 }
 
 /// Runs a command inside; panics with what it said if it fails.

@@ -1,10 +1,12 @@
 //! One migration with all that is remembered to follow it: its flows, and who said what of it.
 
-use super::migration::{Migration, Outcome, Phase};
+use super::ending::Traces;
+use super::migration::{Migration, Phase};
 use super::traffic::{Carried, Traffic};
 use crate::sample::flow::Flow;
+use crate::sample::guest::Process;
 use crate::sample::link::{Index, Link, Links};
-use crate::sample::migration::{Direction, Event, Progress, Status, What};
+use crate::sample::migration::{Event, Progress, Status, What};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::ports;
 use crate::sample::subject::Key;
@@ -17,12 +19,8 @@ pub const PLAIN: u64 = 8 << 20;
 pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
 /// How long a hypervisor is waited for after the last flow has ended.
 pub const LAST_WORD: Duration = Duration::from_secs(3);
-/// How long a connection's last figures may be on their way after its end.
-const LAST_FIGURES: Duration = Duration::from_millis(150);
-/// Without a hypervisor's word: when the guest's processors are looked at after the last flow has ended.
-const LOOK: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
-/// A guest that ran less than this between the two looks stands still. A stopped one runs not at all.
-const STILL: u64 = 1_000_000;
+/// How long a hypervisor that can be asked is waited for before traffic alone tells.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 /// A final figure and a flow are of one migration when their bytes differ by less than a tenth.
 const SAME: f64 = 0.1;
 
@@ -73,8 +71,10 @@ pub struct Entry {
     pub flows: Vec<Key>,
     /// Since when no flow is open.
     pub closed: Option<Monotonic>,
-    /// The time its virtual CPUs had run at the first look.
-    ran: Option<u64>,
+    /// What tells of its end where no hypervisor does.
+    pub(super) traces: Traces,
+    /// What its sockets had carried when a hypervisor first told its own count: that may be less.
+    carried_before: u64,
     /// Since when a hypervisor says that there is none.
     pub denied: Option<Monotonic>,
     /// The hypervisor has told the last figures.
@@ -96,12 +96,22 @@ impl Entry {
             members: None,
             flows: Vec::new(),
             closed: None,
-            ran: None,
+            traces: Traces::default(),
+            carried_before: 0,
             denied: None,
             final_word: false,
             announced: false,
             reported: false,
         }
+    }
+
+    /// Its guest is found among the processes.
+    pub fn belongs_to(&mut self, process: &Process) {
+        let migration = &mut self.migration;
+        migration.process = Some(process.key);
+        migration.hypervisor = process.hypervisor.name();
+        migration.progress.memory_total = migration.progress.memory_total.or(process.memory);
+        self.traces.may_speak = !process.monitors.is_empty();
     }
 
     /// A flow is its.
@@ -156,6 +166,7 @@ impl Entry {
         let own = || flows.iter().filter(|flow| self.flows.contains(&flow.key));
         let open = own().filter(|flow| flow.closed.is_none()).count();
         let last = own().filter_map(|flow| flow.closed).max();
+        self.traces.outlived = open == 0 && (self.traces.outlived || own().any(|flow| flow.outlived));
         self.migration.channels = self.migration.channels.max(open);
         self.traffic.mark(now);
         match (open, self.closed) {
@@ -169,14 +180,15 @@ impl Entry {
         }
     }
 
-    /// Without a hypervisor's word, traffic alone must leave no doubt.
-    pub fn confirm_by_traffic(&mut self, flow: &Flow, bytes: Carried) {
+    /// Without a hypervisor's word, traffic alone must leave no doubt. One that has a monitor is given a moment to deny.
+    pub fn confirm_by_traffic(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
+        let waits = self.traces.may_speak && now.since(self.migration.began) < FIRST_WORD;
+        if self.denied.is_some() || waits || !self.migration.is_on() {
+            return;
+        }
         let usual = ports::is_migration(flow.service_port()) || flow.accepted;
         let enough = if usual { PLAIN } else { PLAIN_ELSEWHERE };
-        let Some(direction) = bytes.one_way().filter(|_| bytes.sum() >= enough && self.denied.is_none())
-        else {
-            return;
-        };
+        let Some(direction) = bytes.one_way().filter(|_| bytes.sum() >= enough) else { return };
         if direction != self.migration.direction {
             self.migration.direction = direction;
             self.traffic = Traffic::default();
@@ -185,99 +197,67 @@ impl Entry {
         self.migration.confirmed = true;
     }
 
-    /// Takes in a hypervisor's word, if it is of this migration.
+    /// Takes in a hypervisor's word.
     pub fn hear(&mut self, what: &What, at: Monotonic) {
+        if self.migration.confirmed && self.migration.progress.transferred.is_none() {
+            self.carried_before = self.traffic.sum();
+        }
         match what {
+            What::Progress(progress) if progress.status == Status::None => {
+                self.denied = self.denied.or(Some(at));
+                return;
+            }
             What::Progress(progress) => {
-                if progress.status == Status::None {
-                    self.denied = self.denied.or(Some(at));
-                    return;
-                }
-                // A word of the last migration, not of this one: its bytes are not these bytes.
-                if progress.status.is_final() && !self.migration.told && !self.is_of(progress) {
-                    return;
-                }
-                if is_premature(progress) {
-                    return;
-                }
                 self.denied = None;
+                if is_premature(progress) {
+                    self.traces.completing = true;
+                    return;
+                }
                 self.final_word |= progress.status.is_final();
+                if progress.status.is_running() {
+                    self.traces.spoke = Some(at);
+                }
             }
             What::Event { event: Event::Completed(_), .. } => self.final_word = true,
+            What::Unavailable(_) => self.traces.may_speak = false,
             _ => {}
         }
         self.migration.hear(what, at);
     }
 
-    fn is_of(&self, progress: &Progress) -> bool {
-        match progress.transferred.filter(|_| progress.status == Status::Completed) {
-            Some(transferred) => self.closed.is_some() && is_same(self.traffic.sum(), transferred),
-            None => self.closed.is_some(),
+    /// Whether a last word is of the migration before this one: this one has just been found by its flow, and that one's
+    /// state stands until this one's is told; or the word is older than this one.
+    pub fn is_stale(&self, what: &What, at: Monotonic) -> bool {
+        let Some(status) = last_word(what) else { return false };
+        if matches!(what, What::Event { .. }) && at < self.migration.began {
+            return true;
         }
-    }
-
-    /// Its process has ended.
-    pub fn process_gone(&mut self, now: Monotonic) {
-        let at = self.last_sign().unwrap_or(now);
-        let outcome = match self.migration.direction {
-            // A manager ends the source's process when the guest runs elsewhere; one that dies in the middle of the
-            // copy has open flows until it dies.
-            Direction::Outgoing
-                if self.closed.is_some_and(|closed| now.since(closed) > Duration::from_millis(50)) =>
-            {
-                Outcome::Completed
-            }
-            _ => Outcome::Failed,
-        };
-        self.migration.end(outcome, at);
-    }
-
-    /// When the last bytes went, or the last flow was gone: a connection outlives its last byte by its farewell.
-    fn last_sign(&self) -> Option<Monotonic> {
-        match (self.closed, self.traffic.grew()) {
-            (Some(closed), Some(grew)) => Some(closed.min(grew)),
-            (closed, grew) => closed.or(grew),
+        if self.migration.told {
+            return false;
         }
-    }
-
-    /// Ends a migration whose flows have ended and whose hypervisor says nothing.
-    pub fn judge(&mut self, ran: Option<u64>, now: Monotonic) {
-        let Some(closed) = self.closed else { return };
-        let quiet = now.since(closed);
-        let arrived = self.migration.resumed.is_some();
-        let patience = match (arrived, self.migration.told) {
-            (true, _) => LOOK[0],
-            (false, true) => LAST_WORD,
-            (false, false) => LOOK[1],
-        };
-        if quiet >= LOOK[0] && self.ran.is_none() {
-            self.ran = ran;
-        }
-        if quiet < patience || !self.migration.confirmed {
-            return;
-        }
-        let grew = match (self.ran, ran) {
-            (Some(before), Some(now)) => Some(now.saturating_sub(before) > STILL),
+        let transferred = match what {
+            What::Progress(progress) if status == Status::Completed => progress.transferred,
             _ => None,
         };
-        let outcome = match (self.migration.direction, grew) {
-            _ if arrived => Outcome::Completed,
-            (Direction::Outgoing, Some(true)) | (Direction::Incoming, Some(false)) => Outcome::Failed,
-            _ => Outcome::Completed,
-        };
-        self.migration.end(outcome, self.last_sign().unwrap_or(closed));
+        // Its bytes are not these bytes.
+        self.closed.is_none() || transferred.is_some_and(|count| !is_same(self.traffic.sum(), count))
     }
 
-    /// Nothing more is to be heard of it.
-    pub fn owes_nothing(&self, now: Monotonic) -> bool {
-        self.migration.ended.is_some_and(|(_, ended)| {
-            let said = self.final_word || !self.migration.told;
-            // The kernel tells the last figures of a connection a moment after it is gone.
-            let counted =
-                self.flows.is_empty() || self.closed.is_some_and(|at| now.since(at) >= LAST_FIGURES);
-            said && counted || now.since(ended) >= LAST_WORD
-        })
+    /// Bytes moved: as the hypervisor tells, otherwise as its sockets count. Never goes back.
+    pub fn transferred(&self) -> Option<u64> {
+        let told = self.migration.progress.transferred.map(|count| count.max(self.carried_before));
+        told.or(Some(self.traffic.sum()).filter(|sum| *sum > 0))
     }
+}
+
+/// The status that a word ends a migration with, if it is such a word of a monitor.
+fn last_word(what: &What) -> Option<Status> {
+    let status = match what {
+        What::Progress(progress) => progress.status,
+        What::Event { event: Event::Status(status), .. } => *status,
+        _ => return None,
+    };
+    Some(status).filter(|status| status.is_final())
 }
 
 #[cfg(test)]

@@ -181,12 +181,13 @@ fn cells(entry: &Entry, now: Moment) -> Vec<Cell> {
     cells.extend(OUTCOMES.map(|outcome| flag(migration.ended.is_some_and(|(ended, _)| ended == outcome))));
     let sockets = Some(entry.traffic.sum()).filter(|sum| *sum > 0);
     let rate = entry.traffic.rate().or(progress.throughput).filter(|_| migration.is_on());
-    let dirty = progress.dirty_pages_per_second.map(|pages| pages * progress.page_size.unwrap_or(4096));
+    let dirty =
+        progress.dirty_pages_per_second.map(|pages| pages.saturating_mul(progress.page_size.unwrap_or(4096)));
     cells.extend([
         Cell::float(now.wall(migration.began)),
         float(migration.ended.map(|(_, at)| now.wall(at))),
         integer(progress.memory_total),
-        integer(progress.transferred.or(sockets)),
+        integer(entry.transferred()),
         integer(progress.remaining),
         float(rate),
         integer(dirty),

@@ -3,16 +3,15 @@
 //! A first sign makes an entry: a connection of a hypervisor process on a port of migrations, or a hypervisor's word.
 //! It counts as a migration once a hypervisor says so, or its traffic leaves no doubt; what is denied is dropped.
 
-use super::entry::{Entry, LAST_WORD, PLAIN, PLAIN_ELSEWHERE};
+use super::entry::{Entry, LAST_WORD};
 use super::migration::{Migration, Phase};
 use super::traffic::{carried, Carried};
 use crate::sample::block::Block;
 use crate::sample::flow::Flow;
-use crate::sample::guest::{Followed, Hypervisor, Process, Wanted};
+use crate::sample::guest::{Followed, Process, Wanted};
 use crate::sample::link::Links;
 use crate::sample::migration::Direction;
 use crate::sample::monotonic::Monotonic;
-use crate::sample::ports;
 use crate::sample::subject::Key;
 use crate::sample::thread::{Role, Thread};
 use std::collections::{HashMap, HashSet};
@@ -57,7 +56,7 @@ pub struct Tracker {
     pub(super) rejected: HashSet<Key>,
     /// Flows that ended before anybody knew whose they were, and until when their owner is looked for.
     pub(super) orphans: Vec<(Flow, Carried, Monotonic)>,
-    news: Vec<News>,
+    pub(super) news: Vec<News>,
     last_key: Key,
 }
 
@@ -77,7 +76,7 @@ impl Tracker {
         for entry in self.entries.iter_mut().filter(|entry| entry.migration.is_on()) {
             let Some(key) = entry.migration.process else { continue };
             if list.iter().all(|process| process.key != key) {
-                entry.process_gone(now);
+                entry.process_gone(self.ran.get(&key).copied(), now);
             }
         }
         self.running.retain(|key| list.iter().any(|process| process.key == *key));
@@ -98,7 +97,7 @@ impl Tracker {
             let bytes = bytes.get(&flow.key).copied().unwrap_or_default();
             match flow.owner {
                 Some(owner) => self.flow(flow, owner, bytes, links, now),
-                None => self.orphan(flow, bytes, now),
+                None => self.orphan(flow, bytes, links, now),
             }
         }
         for entry in &mut self.entries {
@@ -106,69 +105,9 @@ impl Tracker {
         }
     }
 
-    fn flow(&mut self, flow: &Flow, owner: Key, bytes: Carried, links: &Links, now: Monotonic) {
-        let known = self.entries.iter().position(|entry| entry.flows.contains(&flow.key));
-        let place = known.or_else(|| self.place_for(flow, owner, bytes, now));
-        let Some(place) = place else { return };
-        let entry = &mut self.entries[place];
-        entry.attach(flow, links);
-        entry.migration.began_earlier(Monotonic(now.0.saturating_sub(bytes.busy)));
-        let direction = entry.migration.direction;
-        let new = entry.traffic.note(flow.key, bytes.along(direction));
-        if !entry.migration.confirmed {
-            entry.confirm_by_traffic(flow, bytes);
-        } else if new > 0 {
-            let device = entry.migration.path.device.clone();
-            self.news.push(News::Carried { device, direction, bytes: new });
-        }
-        self.announce(place);
-    }
-
-    /// The entry of a flow that belongs to none yet: its guest's migration, or a new one. `None` if it is none.
-    fn place_for(&mut self, flow: &Flow, owner: Key, bytes: Carried, now: Monotonic) -> Option<usize> {
-        let port = flow.service_port();
-        if self.rejected.contains(&flow.key) || ports::is_storage(port) || ports::is_console(port) {
-            return None;
-        }
-        let process = self.processes.iter().find(|process| process.key == owner)?.clone();
-        if let Some(at) = self.on(&process) {
-            self.entries[at].migration.process = Some(owner);
-            return Some(at);
-        }
-        let usual =
-            ports::is_migration(flow.local.port()) || ports::is_migration(flow.peer.port()) || flow.accepted;
-        let large = bytes.sum() >= PLAIN_ELSEWHERE && bytes.one_way().is_some();
-        let expected = usual && process.hypervisor != Hypervisor::Proxy && flow.closed.is_none();
-        if !expected && !large {
-            return None;
-        }
-        Some(self.begin(&process, self.direction(flow, &process, bytes), flow.opened.min(now)))
-    }
-
-    /// Which way a flow's guest moves.
-    fn direction(&self, flow: &Flow, process: &Process, bytes: Carried) -> Direction {
-        let awaits = process.incoming && !self.running.contains(&process.key);
-        let by_port = ports::is_migration(flow.local.port()) && !ports::is_migration(flow.peer.port());
-        let first =
-            if awaits || flow.accepted || by_port { Direction::Incoming } else { Direction::Outgoing };
-        bytes.one_way().filter(|_| bytes.sum() >= PLAIN).unwrap_or(first)
-    }
-
-    /// The migration of a process that is on.
-    fn on(&self, process: &Process) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            let migration = &entry.migration;
-            let same = migration.process == Some(process.key)
-                || migration.process.is_none() && migration.vm == process.name;
-            migration.is_on() && same
-        })
-    }
-
     pub(super) fn begin(&mut self, process: &Process, direction: Direction, began: Monotonic) -> usize {
         let mut entry = self.entry(process.name.clone(), direction, began);
-        entry.migration.process = Some(process.key);
-        entry.migration.hypervisor = process.hypervisor.name();
-        entry.migration.progress.memory_total = process.memory;
+        entry.belongs_to(process);
         self.entries.push(entry);
         self.entries.len() - 1
     }
@@ -176,15 +115,6 @@ impl Tracker {
     pub(super) fn entry(&mut self, vm: String, direction: Direction, began: Monotonic) -> Entry {
         self.last_key += 1;
         Entry::new(Migration::new(self.last_key, vm, direction, began))
-    }
-
-    /// A flow that ended before it was seen: whose was it? All guests of its namespace are asked.
-    fn orphan(&mut self, flow: &Flow, bytes: Carried, now: Monotonic) {
-        let known = self.orphans.iter().any(|(orphan, ..)| orphan.key == flow.key);
-        if known || self.rejected.contains(&flow.key) || bytes.one_way().is_none() {
-            return;
-        }
-        self.orphans.push((flow.clone(), bytes, Monotonic(now.0 + LAST_WORD)));
     }
 
     /// Takes in the threads and their table.
@@ -216,25 +146,32 @@ impl Tracker {
                     || entry.closed.is_some_and(|at| now.since(at) > LAST_WORD)
                     || !entry.migration.is_on())
         };
-        for entry in self.entries.iter().filter(|entry| denied(entry)) {
-            self.rejected.extend(&entry.flows);
-        }
-        self.entries.retain(|entry| !denied(entry));
+        self.forget(denied);
         self.orphans.retain(|(.., until)| now < *until);
         for entry in self.entries.iter_mut().filter(|entry| !entry.reported && entry.owes_nothing(now)) {
             entry.reported = true;
             self.news.push(News::Ended(Box::new(entry.migration.clone())));
         }
-        let over = |entry: &Entry| {
-            entry.reported && entry.migration.ended.is_some_and(|(_, at)| now.since(at) > keep)
-        };
-        self.entries.retain(|entry| !over(entry));
         let finished = self.entries.iter().filter(|entry| entry.reported).count();
-        for _ in MOST_FINISHED..finished {
-            if let Some(oldest) = self.entries.iter().position(|entry| entry.reported) {
-                self.entries.remove(oldest);
+        let mut surplus = finished.saturating_sub(MOST_FINISHED);
+        self.forget(|entry| {
+            let old = entry.migration.ended.is_some_and(|(_, at)| now.since(at) > keep);
+            let goes = entry.reported && (surplus > 0 || old);
+            surplus -= usize::from(goes && surplus > 0);
+            goes
+        });
+    }
+
+    /// Drops entries; what is still seen of their flows makes no new ones.
+    fn forget(&mut self, mut which: impl FnMut(&Entry) -> bool) {
+        let rejected = &mut self.rejected;
+        self.entries.retain(|entry| {
+            let goes = which(entry);
+            if goes {
+                rejected.extend(&entry.flows);
             }
-        }
+            !goes
+        });
     }
 
     /// A migration is told of once it is certain.
@@ -287,7 +224,8 @@ impl Tracker {
         let mut wanted: Vec<Wanted> = Vec::new();
         for entry in &self.entries {
             let Some(key) = entry.migration.process else { continue };
-            if entry.migration.is_on() || !entry.owes_nothing(now) {
+            let there = self.processes.iter().any(|process| process.key == key);
+            if there && (entry.migration.is_on() || !entry.owes_nothing(now)) {
                 let paused = entry.migration.is_on() && entry.migration.phase == Phase::StateTransfer;
                 wanted.push(Wanted { key, paused });
             }

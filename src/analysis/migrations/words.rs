@@ -8,6 +8,7 @@ use crate::sample::guest::Process;
 use crate::sample::link::Links;
 use crate::sample::migration::{Direction, Event, Guest, Progress, RunState, Status, Told, What};
 use crate::sample::monotonic::Monotonic;
+use std::time::Duration;
 
 impl Tracker {
     /// Takes in what a hypervisor told; `at` is its own time of an event, or when it came.
@@ -36,7 +37,33 @@ impl Tracker {
     /// The entry that a hypervisor's word is about; a word of a migration that is on makes one.
     fn place_of(&mut self, guest: &Guest, what: &What, at: Monotonic) -> Option<usize> {
         let process = self.process_of(guest).cloned();
-        let of_guest = |entry: &Entry| match (&process, guest) {
+        let last = self.last_of(process.as_ref(), guest, self.entries.len());
+        if let Some(place) = last.filter(|place| self.entries[*place].migration.is_on()) {
+            if !self.entries[place].is_stale(what, at) {
+                return Some(place);
+            }
+            let before = self.last_of(process.as_ref(), guest, place);
+            return before.filter(|place| self.awaits(*place, what, at));
+        }
+        if let Some(place) = last {
+            if self.awaits(place, what, at) {
+                return Some(place);
+            }
+            if self.entries[place].migration.ended.is_some_and(|(_, ended)| is_of_before(what, at, ended)) {
+                return None;
+            }
+        }
+        let awaited = process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key));
+        match (starts(what, awaited), what) {
+            (Some(direction), _) => self.begin_by_word(process.as_ref(), guest, direction, at),
+            (None, What::Progress(progress)) => self.adopt(process.as_ref()?, progress),
+            _ => None,
+        }
+    }
+
+    /// The newest entry of a guest among the first ones.
+    fn last_of(&self, process: Option<&Process>, guest: &Guest, among: usize) -> Option<usize> {
+        let of_guest = |entry: &Entry| match (process, guest) {
             (Some(process), _) if entry.migration.process.is_some() => {
                 entry.migration.process == Some(process.key)
             }
@@ -44,43 +71,38 @@ impl Tracker {
             (None, Guest::Domain { name, .. }) => entry.migration.vm == *name,
             (None, Guest::Process(_)) => false,
         };
-        let last = self.entries.iter().rposition(of_guest);
-        if let Some(at) = last.filter(|at| self.entries[*at].migration.is_on()) {
-            return Some(at);
-        }
-        // Last figures may be told after the end.
-        let owed = last.filter(|place| {
-            let entry = &self.entries[*place];
-            !entry.final_word && entry.migration.ended.is_some_and(|(_, ended)| at.since(ended) < LAST_WORD)
-        });
+        self.entries[..among].iter().rposition(of_guest)
+    }
+
+    /// Whether this is the last word that a migration still owes after its end.
+    fn awaits(&self, place: usize, what: &What, at: Monotonic) -> bool {
+        let entry = &self.entries[place];
         let is_last = match what {
             What::Progress(progress) => progress.status.is_final(),
             What::Event { event, .. } => matches!(event, Event::Completed(_)),
             _ => false,
         };
-        if owed.is_some() && is_last {
-            return owed;
-        }
-        if let Some(direction) =
-            starts(what, process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key)))
-        {
-            return Some(match (process, guest) {
-                (Some(process), _) => self.begin(&process, direction, at),
-                (None, Guest::Domain { name, .. }) => {
-                    let mut entry = self.entry(name.clone(), direction, at);
-                    entry.migration.hypervisor = "libvirt";
-                    self.entries.push(entry);
-                    self.entries.len() - 1
-                }
-                (None, Guest::Process(_)) => return None,
-            });
-        }
-        if let (What::Progress(progress), Some(process)) = (what, &process) {
-            if let Some(at) = self.adopt(process, progress) {
-                return Some(at);
+        let owes = entry.migration.ended.is_some_and(|(_, ended)| at.since(ended) < LAST_WORD);
+        is_last && owes && !entry.final_word
+    }
+
+    fn begin_by_word(
+        &mut self,
+        process: Option<&Process>,
+        guest: &Guest,
+        direction: Direction,
+        at: Monotonic,
+    ) -> Option<usize> {
+        match (process, guest) {
+            (Some(process), _) => Some(self.begin(process, direction, at)),
+            (None, Guest::Domain { name, .. }) => {
+                let mut entry = self.entry(name.clone(), direction, at);
+                entry.migration.hypervisor = "libvirt";
+                self.entries.push(entry);
+                Some(self.entries.len() - 1)
             }
+            (None, Guest::Process(_)) => None,
         }
-        None
     }
 
     /// Final figures of a migration that nobody saw, and a flow of as many bytes that nobody owned: they are one.
@@ -110,6 +132,19 @@ impl Tracker {
             }
         }
     }
+}
+
+/// Whether a word is of a migration that ended at this time: it was said before, or of a job that began before. One
+/// door may say for a moment that it goes on when another has told the end.
+fn is_of_before(what: &What, at: Monotonic, ended: Monotonic) -> bool {
+    let length = match what {
+        What::Progress(progress) => progress.total_time.unwrap_or_default(),
+        // Last figures without a length are not of one that nobody has seen begin.
+        What::Event { event: Event::Completed(progress), .. } => progress.total_time.unwrap_or(LAST_WORD),
+        _ => Duration::ZERO,
+    };
+    let began = Monotonic(at.0.saturating_sub(length));
+    began < ended
 }
 
 /// Whether a word says that a migration is on, and which way.

@@ -6,6 +6,7 @@ use crate::source::contract::{Roots, SourceError};
 use crate::source::transport::message::{attributes, u32_at, unsigned, Request};
 use crate::source::transport::namespace;
 use crate::source::transport::netlink::{Events, NetlinkError, Protocol, Session};
+use crate::source::transport::sock_diag::tcp_info::Figure;
 use crate::source::transport::sock_diag::{self, Socket};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -83,11 +84,14 @@ impl Space {
         listed.map(|_| ())
     }
 
-    /// Asks for one socket again; `None` if it is gone.
+    /// Asks for one socket again; `None` if it is gone. What the kernel keeps of it for a minute (TIME_WAIT) is nobody's
+    /// and has no figures.
     pub fn again(&mut self, request: &mut Request) -> Result<Option<Socket>, NetlinkError> {
         let mut found = None;
         match self.sockets.ask(request, |message| found = sock_diag::parse(message.payload)) {
-            Ok(()) => Ok(found),
+            Ok(()) => {
+                Ok(found.filter(|socket| socket.inode != 0 || socket.figures.get(Figure::Rtt).is_some()))
+            }
             Err(NetlinkError::Kernel(libc::ENOENT | libc::ESTALE)) => Ok(None),
             Err(error) => Err(error),
         }

@@ -91,6 +91,7 @@ impl Table {
             congestion: socket.congestion.clone(),
             opened: now,
             closed: None,
+            outlived: false,
         };
         let request = sock_diag::one(&socket);
         self.rows.push(Row { flow, request, cookie: socket.cookie, figures: socket.figures, read_at: now });
@@ -102,7 +103,7 @@ impl Table {
             self.rows.iter_mut().find(|row| row.cookie == socket.cookie && row.flow.namespace == namespace);
         let Some(row) = found else { return false };
         row.take(socket.clone(), now);
-        row.flow.closed = Some(now);
+        row.flow.closed.get_or_insert(now);
         true
     }
 
