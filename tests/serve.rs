@@ -98,6 +98,36 @@ fn routes_answer_as_prometheus_users_expect() {
 }
 
 #[test]
+fn programs_read_json() {
+    let exporter = Exporter::start(&[]);
+    let read = |path: &str| {
+        let answer = exporter.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+        serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap()
+    };
+    let migrations = read("/api/v1/migrations");
+    assert!(migrations["migrations"].is_array() && migrations["timestamp_seconds"].is_f64(), "{migrations}");
+    let (links, metrics) = (read("/api/v1/links"), exporter.metrics());
+    let links = links["links"].as_array().unwrap();
+    let shown = metrics.lines().filter(|line| line.starts_with("miglink_link_up{")).count();
+    assert_eq!(links.len(), shown, "the links of the metrics");
+    for link in links {
+        let mtu = format!("miglink_link_mtu_bytes{{device={}}}", link["device"]);
+        assert_eq!(link["link_mtu_bytes"].as_f64(), value(&metrics, &mtu), "{link}");
+        assert!(link["kind"].is_string() && link.get("link_info").is_none(), "{link}");
+    }
+    for path in ["/api/v1/migrations", "/api/v1/links"] {
+        let post =
+            format!("POST {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(exporter.ask(&post).status, 405, "{path}");
+        let head = exporter.ask(&format!("HEAD {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"));
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+    }
+    assert_eq!(exporter.get("/api/v1/nothing").status, 404);
+}
+
+#[test]
 fn it_says_why_it_cannot_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

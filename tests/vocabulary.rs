@@ -10,7 +10,8 @@ const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/driver-count
 fn known() -> BTreeSet<String> {
     let sources = miglink::source::SOURCES.iter().flat_map(|info| info.tables.iter().copied());
     let own = miglink::topology::description::TABLES.iter().chain(&miglink::run::state::TABLES).copied();
-    sources.chain(own).flatten().map(|column| format!("miglink_{}", column.metric.name)).collect()
+    let described = sources.chain(own).flatten().map(|column| format!("miglink_{}", column.metric.name));
+    described.chain(miglink::run::totals::NAMES.map(str::to_owned)).collect()
 }
 
 /// The metric names in a text, with `{a,b}` written out and what is in other braces (labels) left out.
@@ -64,4 +65,19 @@ fn the_documents_name_metrics_that_exist() {
         }
     }
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+#[test]
+fn the_document_of_the_api_names_every_field_of_a_migration() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md");
+    let text = fs::read_to_string(path).unwrap();
+    let columns = miglink::analysis::migrations::table::TABLES[1].iter();
+    let missing: BTreeSet<_> = columns
+        .filter(|column| {
+            let label = column.label.map_or(String::new(), |(_, value)| format!("`{value}`"));
+            !text.contains(&format!("`{}`", column.metric.name)) || !text.contains(&label)
+        })
+        .map(|column| (column.metric.name, column.label))
+        .collect();
+    assert!(missing.is_empty(), "docs/api.md does not name {missing:?}");
 }

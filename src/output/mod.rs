@@ -2,9 +2,11 @@
 //!
 //! Imports `sample`, `source` (for the names of metrics) and `analysis`.
 
+pub mod api;
 pub mod exposition;
 pub mod gzip;
 mod line;
+pub mod migrations;
 pub mod negotiation;
 pub mod page;
 pub mod sink;

@@ -1,4 +1,6 @@
-//! The page at `/`: this host's links and how the sources do, for a person. `templates/page.html` is its face.
+//! The page at `/`: migrations, this host's links and how the sources do, for a person. `templates/page.html` is its face.
+
+mod migrations;
 
 use super::units;
 use crate::analysis::peaks;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 const MOST: usize = 500;
 /// What stands where nothing is known.
 const NOTHING: &str = "–";
+/// Seconds until the page asks again, and while a migration is on.
+const REFRESH: [u8; 2] = [5, 2];
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -24,6 +28,8 @@ struct Page<'a> {
     version: &'static str,
     metrics_path: &'a str,
     sampled: String,
+    refresh: u8,
+    migrations: Vec<migrations::MigrationRow>,
     known: usize,
     more: usize,
     links: Vec<LinkRow<'a>>,
@@ -59,10 +65,13 @@ struct SourceRow {
 pub fn render(now: &Frame, metrics_path: &str) -> String {
     let view = View::new(now);
     let exported = now.links.exported();
+    let (migrations, any_is_on) = migrations::rows(now);
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         metrics_path,
         sampled: units::time_of_day(now.wall_ns),
+        refresh: REFRESH[usize::from(any_is_on)],
+        migrations,
         known: now.links.all().len(),
         more: exported.len().saturating_sub(MOST),
         links: exported.iter().take(MOST).map(|link| view.row(link)).collect(),

@@ -14,6 +14,18 @@ pub fn bits_per_second(bytes_per_second: f64) -> String {
     format!("{} {unit}", three_digits(scaled))
 }
 
+/// An amount of memory: `512 MiB`, `1.5 GiB`.
+pub fn bytes(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut scaled, mut unit) = (bytes, 0);
+    // Not at 1024: what would be written as 1024 or 1000 of one unit is 1 of the next.
+    while scaled >= 999.5 && unit + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    format!("{} {}", three_digits(scaled), UNITS[unit])
+}
+
 fn three_digits(value: f64) -> String {
     let text = match value {
         v if v >= 100.0 => format!("{v:.0}"),
@@ -39,10 +51,12 @@ pub fn count(value: f64) -> String {
     out
 }
 
-/// A short time: `38 µs`, `1.2 ms`.
+/// A time: `38 µs`, `1.2 ms`, `2 min 5 s`, `3 h 12 min`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
+        s if s >= 3600.0 => format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+        s if s >= 100.0 => format!("{:.0} min {:.0} s", (s / 60.0).floor(), (s % 60.0).floor()),
         s if s >= 1.0 => format!("{} s", three_digits(s)),
         s if s >= 1e-3 => format!("{} ms", three_digits(s * 1e3)),
         s => format!("{} µs", three_digits(s * 1e6)),
@@ -57,7 +71,7 @@ pub fn time_of_day(wall_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bits_per_second, count, duration, time_of_day};
+    use super::{bits_per_second, bytes, count, duration, time_of_day};
     use std::time::Duration;
 
     #[test]
@@ -70,6 +84,10 @@ mod tests {
         );
         let times = [38, 1200, 2_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(times, ["38 µs", "1.2 ms", "2 s"]);
+        let long = [99, 125, 11_537].map(|seconds| duration(Duration::from_secs(seconds)));
+        assert_eq!(long, ["99 s", "2 min 5 s", "3 h 12 min"]);
+        let sizes = [0.0, 1536.0, 1_048_575.0, 536_870_912.0, 68_719_476_736.0, 1e18].map(bytes);
+        assert_eq!(sizes, ["0 B", "1.5 KiB", "1 MiB", "512 MiB", "64 GiB", "909495 TiB"]);
         assert_eq!(time_of_day(1_795_359_859_685_808_200), "15:04:19");
     }
 }

@@ -12,6 +12,14 @@ const LENGTHS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 
 /// Seconds: the usual limit of 0.3 in the middle.
 const PAUSES: [f64; 12] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0];
 
+/// The names, for the lists of metrics.
+pub const NAMES: [&str; 4] = [
+    "miglink_migrations_total",
+    "miglink_migration_bytes_total",
+    "miglink_migration_duration_seconds",
+    "miglink_migration_downtime_seconds",
+];
+
 /// Counters and histograms over all migrations.
 #[derive(Debug, Clone)]
 pub struct Totals {
@@ -31,23 +39,23 @@ impl Totals {
         };
         let totals = Self {
             migrations: counter(
-                "miglink_migrations_total",
+                NAMES[0],
                 "Migrations that ended, by direction and result.",
                 &["direction", "result"],
             )?,
             bytes: counter(
-                "miglink_migration_bytes_total",
+                NAMES[1],
                 "Bytes that migrations carried over a link, as their sockets count.",
                 &["device", "direction"],
             )?,
             lengths: histogram(
-                "miglink_migration_duration_seconds",
+                NAMES[2],
                 "How long each phase of completed migrations lasted.",
                 &["direction", "phase"],
                 &LENGTHS,
             )?,
             pauses: histogram(
-                "miglink_migration_downtime_seconds",
+                NAMES[3],
                 "How long guests stood still in completed migrations.",
                 &["direction"],
                 &PAUSES,

@@ -53,17 +53,20 @@ impl Subjects {
         &self.labels[start..self.ends[row] as usize]
     }
 
+    /// A row's labels as (name, value), unescaped, in their order.
+    pub fn pairs(&self, row: usize) -> impl Iterator<Item = (&str, String)> {
+        let mut rest = self.labels(row);
+        std::iter::from_fn(move || {
+            let (name, after) = rest.split_once("=\"")?;
+            let (value, next) = unescape(after)?;
+            rest = next.strip_prefix(',').unwrap_or(next);
+            Some((name, value))
+        })
+    }
+
     /// One label's value in a row, unescaped.
     pub fn label(&self, row: usize, name: &str) -> Option<String> {
-        let mut rest = self.labels(row);
-        while let Some((found, after)) = rest.split_once("=\"") {
-            let (value, next) = unescape(after)?;
-            if found == name {
-                return Some(value);
-            }
-            rest = next.strip_prefix(',').unwrap_or(next);
-        }
-        None
+        self.pairs(row).find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
     /// The row of a key. Linear: for pages and tests, not for the sampling path.

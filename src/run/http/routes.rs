@@ -2,18 +2,21 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/` | this host's links, for a person |
+//! | `/` | this host's migrations and links, for a person |
 //! | `/metrics` | the newest frame; `collect[]` and `exclude[]` choose sources |
+//! | `/api/v1/migrations` | running and finished migrations as JSON (`docs/api.md`) |
+//! | `/api/v1/links` | the links that are shown, as JSON |
 //! | `/-/healthy` | 200 while the process lives |
 //! | `/-/ready` | 200 once there is a frame, 503 before |
 //! | `/-/reload` | POST: reads the configuration again; only with `--web.enable-lifecycle` |
 
 use super::answer::{Answer, AnswerGuard};
+use super::chunks::Chunks;
 use super::scrape::Scrape;
 use crate::output::exposition::Exposition;
 use crate::output::gzip::Gzip;
 use crate::output::sink::Plain;
-use crate::output::{negotiation, page};
+use crate::output::{api, negotiation, page};
 use crate::run::process::Process;
 use crate::sample::frame::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -24,7 +27,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tokio::sync::{watch, Notify, Semaphore};
+use tokio::sync::{watch, Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Scrapes at once (node_exporter's `--web.max-requests` has the same default).
 const SCRAPES: usize = 40;
@@ -63,14 +66,21 @@ impl Routes {
         let reply = match path {
             path if path == self.metrics_path && reading => self.scrape(request, guard),
             "/" if reading => self.page(),
+            "/api/v1/migrations" if reading => self.migrations(),
+            "/api/v1/links" if reading => self.links(guard),
             "/-/healthy" if reading => text(StatusCode::OK, "miglink is alive.\n"),
             "/-/ready" if reading => self.ready(),
             "/-/reload" => self.reload(request.method()),
-            "/" | "/-/healthy" | "/-/ready" => not_allowed("GET, HEAD"),
+            "/" | "/api/v1/migrations" | "/api/v1/links" | "/-/healthy" | "/-/ready" => {
+                not_allowed("GET, HEAD")
+            }
             path if path == self.metrics_path => not_allowed("GET, HEAD"),
             _ => text(
                 StatusCode::NOT_FOUND,
-                &format!("There is nothing here. Try / or {}.\n", self.metrics_path),
+                &format!(
+                    "There is nothing here. Try /, {}, /api/v1/migrations or /api/v1/links.\n",
+                    self.metrics_path
+                ),
             ),
         };
         self.process.count_request(reply.status());
@@ -82,16 +92,9 @@ impl Routes {
             Ok(wanted) => wanted,
             Err(problem) => return text(StatusCode::BAD_REQUEST, &problem),
         };
-        let frame = Arc::clone(&self.frames.borrow());
-        if frame.wall_ns == 0 {
-            return text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Nothing has been sampled yet. Try again in a second.\n",
-            );
-        }
-        let Ok(permit) = Arc::clone(&self.scrapes).try_acquire_owned() else {
-            let problem = format!("{SCRAPES} scrapes are running already. Try again later.\n");
-            return text(StatusCode::SERVICE_UNAVAILABLE, &problem);
+        let (frame, permit) = match self.frame().and_then(|frame| Ok((frame, self.permit()?))) {
+            Ok(both) => both,
+            Err(reply) => return *reply,
         };
         let header =
             |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -111,6 +114,38 @@ impl Routes {
             set(&mut reply, header::CONTENT_ENCODING, "gzip");
         }
         reply
+    }
+
+    /// The newest frame; before there is one, the answer that says so.
+    fn frame(&self) -> Result<Arc<Frame>, Box<Reply>> {
+        let frame = Arc::clone(&self.frames.borrow());
+        if frame.wall_ns == 0 {
+            let problem = "Nothing has been sampled yet. Try again in a second.\n";
+            return Err(Box::new(text(StatusCode::SERVICE_UNAVAILABLE, problem)));
+        }
+        Ok(frame)
+    }
+
+    /// Leave to send one large body.
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Box<Reply>> {
+        Arc::clone(&self.scrapes).try_acquire_owned().map_err(|_| {
+            let problem = format!("{SCRAPES} scrapes are running already. Try again later.\n");
+            Box::new(text(StatusCode::SERVICE_UNAVAILABLE, &problem))
+        })
+    }
+
+    fn migrations(&self) -> Reply {
+        match self.frame() {
+            Ok(frame) => json(Full::new(Bytes::from(api::migrations(&frame))).boxed_unsync()),
+            Err(reply) => *reply,
+        }
+    }
+
+    fn links(&self, guard: AnswerGuard) -> Reply {
+        match self.frame().and_then(|frame| Ok((frame, self.permit()?))) {
+            Ok((frame, permit)) => json(Chunks::new(api::Links::new(frame), permit, guard).boxed_unsync()),
+            Err(reply) => *reply,
+        }
     }
 
     /// The sources that a query asks for: all, those of `collect[]`, or all but those of `exclude[]`.
@@ -171,6 +206,13 @@ fn text(status: StatusCode, text: &str) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(text.to_owned())).boxed_unsync());
     *reply.status_mut() = status;
     set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    reply
+}
+
+fn json(body: UnsyncBoxBody<Bytes, Infallible>) -> Reply {
+    let mut reply = Response::new(body);
+    set(&mut reply, header::CONTENT_TYPE, "application/json");
+    set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     reply
 }
 

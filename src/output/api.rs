@@ -1,0 +1,268 @@
+//! JSON for programs: migrations and links with the names and base units of the metrics (`docs/api.md`).
+//!
+//! Fields are made of the blocks' own columns, so a new metric of a link or a migration appears here by itself. What
+//! is not known is left out, as its series is.
+
+use super::migrations;
+use super::sink::CHUNK;
+use crate::sample::block::Block;
+use crate::sample::frame::Frame;
+use crate::sample::metric::{Column, Form};
+use crate::sample::subject::{Key, Subjects};
+use crate::topology::description;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Metrics that are one flag a state: told as the name of the state that is on.
+const STATES: [&str; 2] = ["migration_phase", "migration_result"];
+
+/// A row's labels and figures as one object.
+struct Object<'a> {
+    labels: Vec<(&'a str, String)>,
+    figures: Vec<(&'a Block, usize)>,
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.labels {
+            map.serialize_entry(name, value)?;
+        }
+        for (block, row) in &self.figures {
+            let mut first = 0;
+            for columns in block.columns.chunk_by(|a, b| a.metric == b.metric) {
+                if let Some(value) = value(block, *row, columns, first) {
+                    map.serialize_entry(columns[0].metric.name, &value)?;
+                }
+                first += columns.len();
+            }
+        }
+        map.end()
+    }
+}
+
+/// What the columns of one metric say, of which the first is `first`: a number, an object with a number for each value
+/// of their label, or the name of a state.
+fn value(block: &Block, row: usize, columns: &[Column], first: usize) -> Option<Value> {
+    let number = |at: usize| -> Option<Value> {
+        let cell = block.cell(first + at, row);
+        match columns[at].metric.form {
+            Form::Integer => cell.as_integer().map(Value::from),
+            // JSON has no word for infinity.
+            Form::Float => cell.as_float().filter(|float| float.is_finite()).map(Value::from),
+        }
+    };
+    if columns[0].label.is_none() {
+        return number(0);
+    }
+    let labels = columns.iter().enumerate();
+    let named = labels.filter_map(|(at, column)| Some((column.label?.1.to_owned(), number(at)?)));
+    if STATES.contains(&columns[0].metric.name) {
+        let mut on = named.filter(|(_, flag)| flag.as_u64() == Some(1));
+        return on.next().map(|(state, _)| Value::from(state));
+    }
+    let object: serde_json::Map<_, _> = named.collect();
+    (!object.is_empty()).then_some(Value::Object(object))
+}
+
+/// The first bytes of a body, up to its list.
+fn head(frame: &Frame, list: &str) -> Vec<u8> {
+    let seconds = frame.wall_ns as f64 / 1e9;
+    format!("{{\"timestamp_seconds\":{},\"{list}\":[", Value::from(seconds)).into_bytes()
+}
+
+/// Adds an object to a list; each stands on a line of its own.
+fn add(out: &mut Vec<u8>, is_first: bool, object: &Object<'_>) {
+    out.extend_from_slice(if is_first { b"\n" } else { b",\n" });
+    let written = serde_json::to_writer(out, object);
+    debug_assert!(written.is_ok(), "writing to a Vec cannot fail, and all names are strings");
+}
+
+/// The body of `/api/v1/migrations`: running ones first, then finished ones, each part from the newest on.
+pub fn migrations(frame: &Frame) -> Vec<u8> {
+    let mut out = head(frame, "migrations");
+    for (place, row) in migrations::rows(frame).into_iter().enumerate() {
+        let (info, at) = row.info;
+        add(
+            &mut out,
+            place == 0,
+            &Object { labels: info.subjects.pairs(at).collect(), figures: vec![row.figures] },
+        );
+    }
+    out.extend_from_slice(b"\n]}\n");
+    out
+}
+
+/// The body of `/api/v1/links`, chunk by chunk: the links that are shown, by name.
+#[derive(Debug)]
+pub struct Links {
+    frame: Arc<Frame>,
+    /// Rows of links in the lists of subjects that blocks have beside the links' own.
+    rows: Vec<(Arc<Subjects>, HashMap<Key, usize>)>,
+    next: usize,
+    out: Vec<u8>,
+    ended: bool,
+}
+
+impl Links {
+    /// A body of a frame.
+    pub fn new(frame: Arc<Frame>) -> Self {
+        let links = frame.links.subjects();
+        let shown: HashMap<Key, usize> =
+            links.keys()[..links.exported()].iter().enumerate().map(|(row, key)| (*key, row)).collect();
+        let mut rows: Vec<(Arc<Subjects>, HashMap<Key, usize>)> = Vec::new();
+        for subjects in frame.blocks.iter().map(|block| &block.subjects) {
+            if Arc::ptr_eq(subjects, links) || rows.iter().any(|(known, _)| Arc::ptr_eq(known, subjects)) {
+                continue;
+            }
+            // Keys are unique within a kind of subject: a queue may have a link's number, but not its labels.
+            let keys = subjects.keys().iter().enumerate();
+            let of_link = |row: usize, key| {
+                shown.get(key).is_some_and(|link| links.labels(*link) == subjects.labels(row))
+            };
+            let found: HashMap<_, _> =
+                keys.filter(|(row, key)| of_link(*row, key)).map(|(row, key)| (*key, row)).collect();
+            rows.push((Arc::clone(subjects), found));
+        }
+        let out = head(&frame, "links");
+        Self { frame, rows, next: 0, out, ended: false }
+    }
+
+    /// A link's labels and figures, `place` in the list of all links.
+    fn object(&self, place: usize) -> Object<'_> {
+        let link = &self.frame.links.all()[place];
+        let own = self.frame.links.subjects();
+        let row = |block: &Block| {
+            if Arc::ptr_eq(&block.subjects, own) {
+                return Some(place);
+            }
+            let (_, rows) = self.rows.iter().find(|(known, _)| Arc::ptr_eq(known, &block.subjects))?;
+            rows.get(&link.key).copied()
+        };
+        let blocks = || self.frame.blocks.iter().map(AsRef::as_ref);
+        let described = blocks()
+            .find(|block: &&Block| block.columns.first().is_some_and(|c| *c.metric == description::INFO))
+            // Exported links come first and in the same order in both.
+            .filter(|block| block.subjects.keys().get(place) == Some(&link.key));
+        let labels = match described {
+            Some(block) => block.subjects.pairs(place).collect(),
+            None => own.pairs(place).collect(),
+        };
+        Object { labels, figures: blocks().filter_map(|block| Some((block, row(block)?))).collect() }
+    }
+}
+
+impl Iterator for Links {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.ended {
+            return None;
+        }
+        while self.next < self.frame.links.exported().len() {
+            let mut out = std::mem::take(&mut self.out);
+            add(&mut out, self.next == 0, &self.object(self.next));
+            self.next += 1;
+            if out.len() >= CHUNK {
+                return Some(out);
+            }
+            self.out = out;
+        }
+        self.ended = true;
+        self.out.extend_from_slice(b"\n]}\n");
+        Some(std::mem::take(&mut self.out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{migrations, Links};
+    use crate::output::migrations::testing::{finished, frame, running};
+    use crate::sample::block::Block;
+    use crate::sample::cell::Cell;
+    use crate::sample::frame::Frame;
+    use crate::sample::link::{self, Link};
+    use crate::sample::metric::{Column, Metric, Unit};
+    use crate::sample::monotonic::Monotonic;
+    use crate::sample::subject::SubjectsBuilder;
+    use proptest::prelude::{prop_assert_eq, proptest};
+    use serde_json::{json, Value};
+    use std::sync::Arc;
+
+    fn read(body: &[u8]) -> Value {
+        serde_json::from_slice(body).unwrap()
+    }
+
+    #[test]
+    fn a_migration_has_the_names_of_its_metrics() {
+        let body = read(&migrations(&frame(&[finished(1, "b", 10, 30), running(2, "a", 90)])));
+        assert_eq!(body["timestamp_seconds"], json!(1_795_359_859.685_808_2));
+        let first = &body["migrations"][0];
+        assert_eq!((&first["vm"], &first["migration_phase"]), (&json!("a"), &json!("memory_copy")));
+        assert_eq!(first["migration_memory_bytes"], json!(536_870_912));
+        assert_eq!(first["migration_phase_seconds"]["memory_copy"], json!(10.0));
+        assert_eq!((first.get("migration_result"), first.get("migration_end_time_seconds")), (None, None));
+        let second = &body["migrations"][1];
+        assert_eq!((second.get("migration_phase"), &second["migration_result"]), (None, &json!("completed")));
+        assert_eq!(second["migration_guest_downtime_seconds"], json!(0.419));
+        assert_eq!(read(&migrations(&Frame::default()))["migrations"], json!([]));
+    }
+
+    static SOMETHING: Metric = Metric::gauge("link_something", "A thing.", Unit::None);
+    static RING: Metric = Metric::gauge("link_ring", "A thing.", Unit::None);
+    static COLUMNS: [Column; 3] = [
+        Column::of(&SOMETHING),
+        Column::labelled(&RING, "ring", "rx"),
+        Column::labelled(&RING, "ring", "tx"),
+    ];
+
+    /// A frame of links, every figure of which is 7, and a queue whose key is that of the first link.
+    fn frame_of_links(count: u64) -> Frame {
+        let list = (1..=count).map(|key| {
+            let name = format!("eth{key:05}");
+            Link { key, index: key as u32, name, exported: true, ..Link::default() }
+        });
+        let links = Arc::new(link::Links::new(1, list.collect(), None));
+        let mut queue = SubjectsBuilder::default();
+        queue.row(1).label("device", "eth00001").label("queue", "0");
+        let subjects = [Arc::clone(links.subjects()), Arc::new(queue.build())];
+        let blocks = subjects.map(|subjects| {
+            let mut block = Block::new("test", Monotonic::default(), &COLUMNS, subjects);
+            block.column_mut(0).fill(Cell::integer(7).bits());
+            block.column_mut(2).fill(Cell::integer(7).bits());
+            Arc::new(block)
+        });
+        Frame { links, blocks: blocks.to_vec(), wall_ns: 1, ..Frame::default() }
+    }
+
+    #[test]
+    fn links_come_in_chunks_and_with_their_own_figures_only() {
+        let chunks: Vec<_> = Links::new(Arc::new(frame_of_links(3000))).collect();
+        assert!(chunks.len() > 1);
+        let body = read(&chunks.concat());
+        let links = body["links"].as_array().unwrap();
+        assert_eq!(links.len(), 3000);
+        for link in [&links[0], &links[2999]] {
+            assert_eq!((&link["link_something"], &link["link_ring"]), (&json!(7), &json!({"tx": 7})));
+        }
+        assert_eq!(links[2999]["device"], json!("eth03000"));
+        let text = String::from_utf8(chunks.concat()).unwrap();
+        assert_eq!(text.matches("link_something").count(), 3000);
+    }
+
+    #[test]
+    fn no_links_are_an_empty_list() {
+        let body: Vec<u8> = Links::new(Arc::new(Frame::default())).flatten().collect();
+        assert_eq!(read(&body)["links"], json!([]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_comes_back(name in ".+") {
+            let body = read(&migrations(&frame(&[running(1, &name, 90)])));
+            prop_assert_eq!(body["migrations"][0]["vm"].as_str(), Some(name.as_str()));
+        }
+    }
+}
