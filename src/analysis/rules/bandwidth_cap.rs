@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The hypervisor's own limit holds the rate.",
     reading: "QEMU sends a tenth of the limit in each tenth of a second and then sleeps: the connection idles while the average lies at the limit.",
     advice: "Raise or lift the limit: virsh migrate-setspeed DOMAIN --bandwidth MIB, or QMP migrate-set-parameters max-bandwidth (0 for none).",
-    pool: Pool::Idle,
+    pool: Pool::Whole,
     phases: COPY,
     judge,
 };
@@ -17,6 +17,8 @@ pub static RULE: Rule = Rule {
 /// The average of a capped migration lies within 1.5 % of the cap (measured); protocol and a window's edges add some.
 const AT: f64 = 0.9;
 
+/// At the cap all of the time is its: between the bursts it lets the sender sleep, and what slows the bursts down
+/// changes nothing of the average.
 fn judge(window: &Window) -> Judgement {
     let (Some(flow), Some(cap)) = (&window.flow, window.cap) else {
         return Judgement::Unknown("the hypervisor's limit, or the migration's connections");

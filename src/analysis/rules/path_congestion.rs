@@ -25,6 +25,9 @@ fn judge(window: &Window) -> Judgement {
     if window.links.is_empty() {
         return Judgement::Unknown("the links on its way");
     }
+    if let Some(link) = window.links.iter().find(|link| link.held_back) {
+        return Judgement::RuledOut(format!("a discipline of {} holds packets back", link.name));
+    }
     if flow.network_share() > 0.0 {
         return Judgement::Limiting(1.0, numbers);
     }

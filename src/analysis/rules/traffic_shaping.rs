@@ -20,15 +20,16 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::RuledOut("no discipline on the way has a rate".into());
     };
     let numbers = format!(
-        "{}: {:.0} of {:.0} MB/s let through, held back {} times, {:.0} kB wait",
+        "{}: {:.0} of {:.0} MB/s let through, {}, {:.0} kB wait",
         link.name,
         link.rate / 1e6,
         rate / 1e6,
-        link.overlimits.unwrap_or(0),
+        if link.held_back { "holds packets back" } else { "holds nothing back" },
         link.backlog.unwrap_or(0) as f64 / 1e3
     );
-    let holds = link.overlimits.is_some_and(|times| times > 0) || link.backlog.is_some_and(|bytes| bytes > 0);
-    if holds && link.rate >= super::link_shared::CROWDED * rate {
+    let holds = link.held_back || link.backlog.is_some_and(|bytes| bytes > 0);
+    let waits = link.backlog.is_some_and(|bytes| bytes > 0);
+    if holds && (waits || link.rate >= super::link_shared::CROWDED * rate) {
         return Judgement::Limiting(1.0, numbers);
     }
     Judgement::RuledOut(numbers)
@@ -42,8 +43,7 @@ mod tests {
 
     #[test]
     fn a_shaper_that_holds_back() {
-        let link =
-            LinkWindow { rate: 36e6, shaped: Some(37.5e6), overlimits: Some(4000), ..LinkWindow::default() };
+        let link = LinkWindow { rate: 36e6, shaped: Some(37.5e6), held_back: true, ..LinkWindow::default() };
         let window = Window { links: vec![link.clone()], ..Window::example() };
         assert!(matches!(judge(&window), Judgement::Limiting(..)));
         let rests = LinkWindow { rate: 10e6, ..link };

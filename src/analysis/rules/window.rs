@@ -54,6 +54,8 @@ pub struct FlowWindow {
     pub unsent: u64,
     /// Share of the bytes that were sent again.
     pub repeated: f64,
+    /// How much the rate varied between readings: standard deviation over mean.
+    pub variation: f64,
     /// How full the receive buffer is, as a share; at a destination.
     pub receive_queue: f64,
     /// How many connections.
@@ -82,8 +84,8 @@ pub struct LinkWindow {
     pub speed: Option<f64>,
     /// What a queueing discipline of this host holds it to, bytes a second.
     pub shaped: Option<f64>,
-    /// How often that discipline held packets back.
-    pub overlimits: Option<u64>,
+    /// That discipline held packets back when it was last looked at.
+    pub held_back: bool,
     /// Bytes that wait in it.
     pub backlog: Option<u64>,
     /// Packets that the receive ring could not take.

@@ -104,11 +104,10 @@ mod tests {
             name: "mig0".into(),
             rate: 36e6,
             shaped: Some(37.5e6),
-            overlimits: Some(4000),
+            held_back: true,
             ..LinkWindow::default()
         };
-        let crowded =
-            LinkWindow { rate: 48e6, shaped: Some(50e6), overlimits: Some(900), ..LinkWindow::default() };
+        let crowded = LinkWindow { rate: 48e6, shaped: Some(50e6), held_back: true, ..LinkWindow::default() };
         let free = LinkWindow { rate: 25e6, speed: Some(1250e6), ..LinkWindow::default() };
         let flow = |rate: f64, busy, window, buffer| FlowWindow {
             rate: rate * 1e6 / 8.0,
@@ -175,7 +174,7 @@ mod tests {
                 ..FlowWindow::default()
             };
             let thread = ThreadWindow { running, ..ThreadWindow::default() };
-            let link = LinkWindow { rate, shaped, overlimits: Some(1), ..LinkWindow::default() };
+            let link = LinkWindow { rate, shaped, held_back: true, ..LinkWindow::default() };
             let window =
                 Window { flow: Some(flow), thread: Some(thread), links: vec![link], ..Window::example() };
             let sum: f64 = divide(&window).iter().map(|share| share.share).sum();

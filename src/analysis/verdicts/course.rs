@@ -255,7 +255,27 @@ impl Course {
             sum.connections += 1;
         }
         sum.peer_window = self.peer_window();
+        sum.variation = self.variation(along);
         (sum.connections > 0).then_some(sum)
+    }
+
+    /// How much the rate varied between the readings: standard deviation over mean.
+    fn variation(&self, along: usize) -> f64 {
+        let sum = |snapshot: &Snapshot| snapshot.flows.iter().map(|(_, now)| now[along]).sum::<u64>();
+        let pairs = self.recent.iter().zip(self.recent.iter().skip(1));
+        let rates: Vec<f64> = pairs
+            .map(|(before, now)| {
+                let time = now.at.since(before.at).as_secs_f64().max(1e-6);
+                sum(now).saturating_sub(sum(before)) as f64 / time
+            })
+            .collect();
+        let mean = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
+        let square = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / rates.len().max(1) as f64;
+        if mean > 0.0 {
+            square.sqrt() / mean
+        } else {
+            0.0
+        }
     }
 
     /// Smallest and largest window of the peers in these readings.
@@ -290,7 +310,7 @@ fn links_of(first: &Snapshot, last: &Snapshot, direction: Direction, links: &Lin
             speed: now.speed.map(|speed| speed as f64),
             // A shaper holds what leaves by its link.
             shaped: now.shaped.filter(|_| direction == Direction::Outgoing).map(|rate| rate as f64),
-            overlimits: grown(now.overlimits, before.overlimits),
+            held_back: now.held_back,
             backlog: now.backlog,
             ring_overflows: grown(now.ring_overflows, before.ring_overflows),
         })

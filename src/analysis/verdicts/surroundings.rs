@@ -14,8 +14,10 @@ pub struct About {
     pub speed: Option<u64>,
     /// Bytes a second that a queueing discipline holds it to.
     pub shaped: Option<u64>,
-    /// How often that held packets back.
+    /// How often that has held packets back so far.
     pub overlimits: Option<u64>,
+    /// It did between its last two readings.
+    pub held_back: bool,
     /// Bytes that wait in it.
     pub backlog: Option<u64>,
     /// Overflows of the receive ring.
@@ -95,6 +97,8 @@ impl Surroundings {
         let is_qdisc = at(&raw const qdiscs::RATE).is_some();
         let overlimits = at(&raw const qdiscs::OVERLIMITS).or(at(&raw const qdiscs::CLASS_OVERLIMITS));
         let backlog = at(&raw const qdiscs::BACKLOG_BYTES).or(at(&raw const qdiscs::CLASS_BACKLOG_BYTES));
+        let before: HashMap<Index, Option<u64>> =
+            self.links.iter().map(|(index, about)| (*index, about.overlimits)).collect();
         if is_qdisc {
             self.links.values_mut().for_each(|about| (about.shaped, about.overlimits) = (None, None));
         }
@@ -106,6 +110,8 @@ impl Surroundings {
             let of = |column: Option<usize>| block.cell(column?, row).as_integer();
             if about.shaped.is_none_or(|known| rate < known) {
                 (about.shaped, about.overlimits, about.backlog) = (Some(rate), of(overlimits), of(backlog));
+                let earlier = before.get(&link.index).copied().flatten();
+                about.held_back = about.overlimits.zip(earlier).is_some_and(|(now, earlier)| now > earlier);
             }
         }
     }
