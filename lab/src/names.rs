@@ -24,3 +24,5 @@ pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
 pub const KEPT: [&str; 2] = ["miglink_migration", "miglink_source_success"];
 /// The same bytes by whoever counts them.
 pub const CARRIED: &str = "miglink_migration_carried_bytes_total";
+/// Seconds that each cause took.
+pub const LIMITED: &str = "miglink_migration_limited_seconds_total";

@@ -1,5 +1,6 @@
 //! One scenario from beginning to end.
 
+use crate::causes;
 use crate::check::{self, Check, Verdict};
 use crate::exporter::{Exporter, Timeline};
 use crate::faults::{Faults, Stage};
@@ -77,6 +78,7 @@ pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcom
     let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
     if let Ok(both) = <[Timeline; 2]>::try_from(timelines) {
         checks.extend(check::exporters(scenario, &truths, &both));
+        checks.extend(causes::check(scenario, &truths, &both[0]));
         for (side, timeline) in Side::BOTH.into_iter().zip(&both) {
             said.extend(truths.iter().map(|truth| Said::of(truth, side, timeline)));
         }

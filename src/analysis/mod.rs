@@ -5,3 +5,5 @@
 pub mod interval;
 pub mod migrations;
 pub mod peaks;
+pub mod rules;
+pub mod verdicts;

@@ -4,6 +4,8 @@ use super::schedule::Plan;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
+use crate::analysis::verdicts::course::{Courses, Taken};
+use crate::analysis::verdicts::table as verdicts;
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
@@ -46,13 +48,15 @@ static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION
 static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
 static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 6] = [
+pub static TABLES: [&[Column]; 8] = [
     &SOURCE_COLUMNS,
     &TIMESTAMP_COLUMNS,
     &BUILD_COLUMNS,
     &peaks::COLUMNS,
     table::TABLES[0],
     table::TABLES[1],
+    verdicts::TABLES[0],
+    verdicts::TABLES[1],
 ];
 
 /// One source and what is remembered of it.
@@ -173,6 +177,8 @@ pub struct State {
     pub keep: Duration,
     tick: Duration,
     tracker: Tracker,
+    courses: Courses,
+    taken: Vec<Taken>,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -205,6 +211,8 @@ impl State {
             keep,
             tick,
             tracker: Tracker::default(),
+            courses: Courses::default(),
+            taken: Vec::new(),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
@@ -250,6 +258,9 @@ impl State {
     }
 
     fn note_blocks(&mut self, place: usize) {
+        for block in &self.slots[place].blocks {
+            self.courses.surroundings.note(block, &self.links);
+        }
         let Some(block) = self.slots[place].blocks.first() else { return };
         match block.source {
             source if source == link_counters::SOURCE.name => self.peaks.note(block),
@@ -270,8 +281,11 @@ impl State {
         match (self.slots[place].info.name, block) {
             (name, Some(block)) if name == flows::SOURCE.name => {
                 self.tracker.flows(signs.flows, block, &self.links, block.read_at);
+                let entries = self.tracker.entries();
+                self.taken.extend(self.courses.go_on(entries, block, &self.links, block.read_at));
             }
             (name, block) if name == threads::SOURCE.name => {
+                self.courses.threads(signs.threads.as_ref(), block.map(Arc::as_ref));
                 self.tracker.threads(signs.threads, block.map(Arc::as_ref));
             }
             _ => {}
@@ -290,6 +304,19 @@ impl State {
     pub fn follow(&mut self, now: Monotonic) {
         self.tracker.tick(now, self.keep);
         self.followed = self.tracker.followed(&self.followed, now);
+    }
+
+    /// The time that causes have taken since the last time: device, direction, phase, cause, seconds.
+    pub fn take_limited(&mut self) -> Vec<(String, &'static str, &'static str, &'static str, f64)> {
+        let (entries, taken) = (self.tracker.entries(), std::mem::take(&mut self.taken));
+        let migration =
+            |key| entries.iter().map(|entry| &entry.migration).find(|migration| migration.key == key);
+        let named = taken.into_iter().filter_map(|taken| {
+            let of = migration(taken.migration)?;
+            let (device, direction) = (of.path.device.clone(), of.direction.name());
+            Some((device, direction, taken.phase.name(), taken.cause, taken.seconds))
+        });
+        named.collect()
     }
 
     /// What happened to migrations since the last time.
@@ -323,6 +350,8 @@ impl State {
         blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
         let moment = Moment { monotonic: now, wall_ns };
         blocks.extend(table::blocks(self.tracker.entries(), moment).into_iter().map(Arc::new));
+        let shown = table::shown(self.tracker.entries());
+        blocks.extend(verdicts::blocks(&shown, &self.courses, now).into_iter().map(Arc::new));
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }

@@ -298,6 +298,9 @@ impl Ticker {
 
     /// Counts and logs what happened to migrations.
     fn tell_news(&mut self, now: Moment) {
+        for (device, direction, phase, cause, seconds) in self.state.take_limited() {
+            self.totals.count_limited([&device, direction, phase, cause], seconds);
+        }
         let mut turning_point = false;
         for news in self.state.take_news() {
             self.totals.count(&news, now.monotonic);

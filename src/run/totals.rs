@@ -5,7 +5,7 @@ use crate::analysis::migrations::migration::{Migration, OUTCOMES, PHASES};
 use crate::analysis::migrations::tracker::News;
 use crate::sample::migration::Direction;
 use crate::sample::monotonic::Monotonic;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{CounterVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 /// Seconds: from a small guest on a fast link to one that hardly converges.
 const LENGTHS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 7200.0];
@@ -13,11 +13,12 @@ const LENGTHS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 
 const PAUSES: [f64; 12] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0];
 
 /// The names, for the lists of metrics.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     "miglink_migrations_total",
     "miglink_migration_bytes_total",
     "miglink_migration_duration_seconds",
     "miglink_migration_downtime_seconds",
+    "miglink_limited_seconds_total",
 ];
 
 /// Counters and histograms over all migrations.
@@ -27,6 +28,7 @@ pub struct Totals {
     bytes: IntCounterVec,
     lengths: HistogramVec,
     pauses: HistogramVec,
+    limited: CounterVec,
 }
 
 impl Totals {
@@ -60,6 +62,13 @@ impl Totals {
                 &["direction"],
                 &PAUSES,
             )?,
+            limited: CounterVec::new(
+                Opts::new(
+                    "miglink_limited_seconds_total",
+                    "Time that each cause limited migrations over a link.",
+                ),
+                &["device", "direction", "phase", "cause"],
+            )?,
         };
         for direction in [Direction::Outgoing, Direction::Incoming].map(Direction::name) {
             for outcome in OUTCOMES {
@@ -71,7 +80,13 @@ impl Totals {
         registry.register(Box::new(totals.bytes.clone()))?;
         registry.register(Box::new(totals.lengths.clone()))?;
         registry.register(Box::new(totals.pauses.clone()))?;
+        registry.register(Box::new(totals.limited.clone()))?;
         Ok(totals)
+    }
+
+    /// Counts time that a cause took: device, direction, phase, cause.
+    pub fn count_limited(&self, labels: [&str; 4], seconds: f64) {
+        self.limited.with_label_values(&labels).inc_by(seconds);
     }
 
     /// Counts what happened.

@@ -123,7 +123,7 @@ impl Moment {
 }
 
 /// The newest migration of each guest and direction.
-fn shown(entries: &[Entry]) -> Vec<&Entry> {
+pub fn shown(entries: &[Entry]) -> Vec<&Entry> {
     let mut seen = HashSet::new();
     let newest = entries.iter().rev().filter(|entry| entry.migration.confirmed);
     let mut shown: Vec<_> =

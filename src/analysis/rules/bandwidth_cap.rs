@@ -1,0 +1,50 @@
+//! `bandwidth_cap`: the hypervisor keeps to a limit of its own.
+
+use super::contract::{Judgement, Pool, Rule, COPY};
+use super::window::Window;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    cause: "bandwidth_cap",
+    meaning: "The hypervisor's own limit holds the rate.",
+    reading: "QEMU sends a tenth of the limit in each tenth of a second and then sleeps: the connection idles while the average lies at the limit.",
+    advice: "Raise or lift the limit: virsh migrate-setspeed DOMAIN --bandwidth MIB, or QMP migrate-set-parameters max-bandwidth (0 for none).",
+    pool: Pool::Whole,
+    phases: COPY,
+    judge,
+};
+
+/// The average of a capped migration lies within 1.5 % of the cap (measured); protocol and a window's edges add some.
+const AT: f64 = 0.9;
+
+/// At the cap all of the time is its: between the bursts it lets the sender sleep, and what slows the bursts down
+/// changes nothing of the average.
+fn judge(window: &Window) -> Judgement {
+    let (Some(flow), Some(cap)) = (&window.flow, window.cap) else {
+        return Judgement::Unknown("the hypervisor's limit, or the migration's connections");
+    };
+    if cap == u64::MAX {
+        return Judgement::RuledOut("the hypervisor has no limit".into());
+    }
+    let numbers = format!("{:.1} of {:.1} MB/s allowed", flow.rate / 1e6, cap as f64 / 1e6);
+    if flow.rate >= AT * cap as f64 && flow.idle_share() > 0.0 {
+        return Judgement::Limiting(1.0, numbers);
+    }
+    Judgement::RuledOut(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::analysis::rules::contract::Judgement;
+    use crate::analysis::rules::window::{FlowWindow, Window};
+
+    #[test]
+    fn a_rate_at_the_cap_with_idle_time() {
+        let flow = FlowWindow { rate: 31e6, busy: 0.05, ..FlowWindow::default() };
+        let window = Window { flow: Some(flow), cap: Some(31_457_280), ..Window::example() };
+        assert!(matches!(judge(&window), Judgement::Limiting(..)));
+        assert!(matches!(judge(&Window { cap: Some(u64::MAX), ..window.clone() }), Judgement::RuledOut(_)));
+        assert!(matches!(judge(&Window { cap: None, ..window }), Judgement::Unknown(_)));
+    }
+}

@@ -1,0 +1,55 @@
+//! What a rule is: it looks at one window of one migration and says whether its cause limits it, alone and without
+//! knowing the other rules.
+
+use super::window::Window;
+use crate::analysis::migrations::migration::Phase;
+
+/// What a rule says of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judgement {
+    /// Its cause holds the migration up for this share of its pool's time, between 0 and 1; with the numbers.
+    Limiting(f64, String),
+    /// Its cause does not; with the numbers.
+    RuledOut(String),
+    /// It cannot tell; what is missing.
+    Unknown(&'static str),
+}
+
+/// Which part of a window's time a cause can explain. The parts add up to the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// All of it.
+    Whole,
+    /// Nothing was on its way and nothing waited to be sent.
+    Idle,
+    /// The peer's window held the sender back.
+    Window,
+    /// The own send buffer did.
+    Buffer,
+    /// The network did: congestion control, queues, shapers.
+    Network,
+}
+
+/// One cause.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name in metrics.
+    pub cause: &'static str,
+    /// When it limits, in one sentence.
+    pub meaning: &'static str,
+    /// How its evidence reads.
+    pub reading: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+    /// What it can explain.
+    pub pool: Pool,
+    /// The phases in which it can hold.
+    pub phases: &'static [Phase],
+    /// Looks at a window.
+    pub judge: fn(&Window) -> Judgement,
+}
+
+/// Both phases in which bytes are moved for a guest that is not yet, or no longer, running here.
+pub const BOTH: &[Phase] = &[Phase::MemoryCopy, Phase::StateTransfer];
+/// The copy of memory alone.
+pub const COPY: &[Phase] = &[Phase::MemoryCopy];

@@ -1,0 +1,50 @@
+//! `path_congestion`: something beyond this host is full.
+
+use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::window::Window;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    cause: "path_congestion",
+    meaning: "The flow is limited by the network though nothing on this host is full: a slower hop, a policer, or the far side.",
+    reading: "The connection is busy all the time, its round trip is far above the shortest one, and no link of this host carries what it can.",
+    advice: "Measure the path (mtr, iperf3 between both hosts at a quiet hour) and look at the slowest hop's queue.",
+    pool: Pool::Network,
+    phases: BOTH,
+    judge,
+};
+
+fn judge(window: &Window) -> Judgement {
+    let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
+    let numbers = format!(
+        "limited by the network {:.0} % of the time, round trip {:.1} ms of {:.2} ms at best, nothing here is full",
+        flow.network_share() * 100.0,
+        flow.rtt.as_secs_f64() * 1e3,
+        flow.min_rtt.as_secs_f64() * 1e3
+    );
+    if window.links.is_empty() {
+        return Judgement::Unknown("the links on its way");
+    }
+    if let Some(link) = window.links.iter().find(|link| link.held_back) {
+        return Judgement::RuledOut(format!("a discipline of {} holds packets back", link.name));
+    }
+    if flow.network_share() > 0.0 {
+        return Judgement::Limiting(1.0, numbers);
+    }
+    Judgement::RuledOut(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::analysis::rules::contract::Judgement;
+    use crate::analysis::rules::window::{FlowWindow, LinkWindow, Window};
+
+    #[test]
+    fn busy_and_nothing_here_is_full() {
+        let flow = FlowWindow { busy: 1.0, rate: 24e6, ..FlowWindow::default() };
+        let link = LinkWindow { rate: 25e6, ..LinkWindow::default() };
+        let window = Window { flow: Some(flow), links: vec![link], ..Window::example() };
+        assert!(matches!(judge(&window), Judgement::Limiting(..)));
+    }
+}

@@ -1,0 +1,42 @@
+//! `ring_overflow`: the NIC's receive ring overflows.
+
+use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::window::Window;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    cause: "ring_overflow",
+    meaning: "The NIC's receive ring overflows: packets come faster than the host empties it.",
+    reading: "The driver's counter of overflows (normalised; link_info names it) grew while the migration came in.",
+    advice: "Enlarge the ring: ethtool -G DEV rx MAX (ethtool -g DEV shows it), and spread the load over more queues.",
+    pool: Pool::Network,
+    phases: BOTH,
+    judge,
+};
+
+fn judge(window: &Window) -> Judgement {
+    let known = window.links.iter().filter_map(|link| Some((link, link.ring_overflows?)));
+    let Some((link, overflows)) = known.max_by_key(|(_, overflows)| *overflows) else {
+        return Judgement::Unknown("the overflow counters of the links on its way");
+    };
+    let numbers = format!("{}: {overflows} packets lost to a full ring", link.name);
+    if overflows > 0 {
+        return Judgement::Limiting(1.0, numbers);
+    }
+    Judgement::RuledOut(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::analysis::rules::contract::Judgement;
+    use crate::analysis::rules::window::{LinkWindow, Window};
+
+    #[test]
+    fn an_overflow_while_it_runs() {
+        let link = LinkWindow { ring_overflows: Some(12), ..LinkWindow::default() };
+        let window = Window { links: vec![link], ..Window::example() };
+        assert!(matches!(judge(&window), Judgement::Limiting(..)));
+        assert!(matches!(judge(&Window::example()), Judgement::Unknown(_)));
+    }
+}

@@ -1,0 +1,50 @@
+//! `sender_idle`: the sender has nothing to send.
+
+use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::window::Window;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    cause: "sender_idle",
+    meaning: "The sender has nothing to send and its threads are not busy: it waits for a disk, for the receiver, or stands still.",
+    reading: "The connection idles, and so does the thread that would feed it.",
+    advice: "Look at what the hypervisor waits for: storage that is copied as well, a stopped process, a handshake.",
+    pool: Pool::Idle,
+    phases: BOTH,
+    judge,
+};
+
+/// Below this the thread is not what holds it up.
+const RESTS: f64 = 0.5;
+
+fn judge(window: &Window) -> Judgement {
+    let (Some(flow), Some(thread)) = (&window.flow, &window.thread) else {
+        return Judgement::Unknown("the hypervisor's threads, or the migration's connections");
+    };
+    let busy = thread.running + thread.waiting;
+    let numbers = format!(
+        "the connection idled {:.0} % of the time, {} was busy {:.0} %",
+        flow.idle_share() * 100.0,
+        thread.name,
+        busy * 100.0
+    );
+    if busy < RESTS {
+        return Judgement::Limiting(1.0, numbers);
+    }
+    Judgement::RuledOut(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::analysis::rules::contract::Judgement;
+    use crate::analysis::rules::window::{FlowWindow, ThreadWindow, Window};
+
+    #[test]
+    fn both_rest() {
+        let flow = FlowWindow { busy: 0.0, ..FlowWindow::default() };
+        let thread = ThreadWindow { name: "live_migration".into(), ..ThreadWindow::default() };
+        let window = Window { flow: Some(flow), thread: Some(thread), ..Window::example() };
+        assert!(matches!(judge(&window), Judgement::Limiting(..)));
+    }
+}

@@ -1,0 +1,6 @@
+//! What the rules say together: time accounting of each migration over its causes, and the leading one.
+
+pub mod account;
+pub mod course;
+pub mod surroundings;
+pub mod table;
