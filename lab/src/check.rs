@@ -116,7 +116,7 @@ fn guest(scenario: &Scenario, truth: &Truth, side: Side, timeline: &Timeline) ->
             told_or_owed(side, found).then(|| Check::new(what("bytes"), bytes.to_string(), told, right)),
         );
     }
-    checks.extend(link_bytes(scenario, timeline, &labels, what("bytes on the link")));
+    checks.extend(link_bytes(scenario, truth, timeline, &labels, what("bytes on the link")));
     checks.extend(pause(scenario, truth, timeline.last(names::PAUSE, &labels), side, what("pause")));
     checks
 }
@@ -125,6 +125,7 @@ fn guest(scenario: &Scenario, truth: &Truth, side: Side, timeline: &Timeline) ->
 /// scenario has no other traffic. It is read every 100 ms, so the first and the last tenth may be missing.
 fn link_bytes(
     scenario: &Scenario,
+    truth: &Truth,
     timeline: &Timeline,
     labels: &[(&str, &str)],
     what: String,
@@ -135,7 +136,8 @@ fn link_bytes(
         timeline.last(names::CARRIED, &labels)
     };
     let (sockets, link) = (by("sockets")?, by("link")?);
-    let alone = scenario.faults.is_empty() && scenario.count == 1 && scenario.path.router.is_none();
+    let long = truth.total_time.is_some_and(|time| time >= 2.0);
+    let alone = long && scenario.faults.is_empty() && scenario.count == 1 && scenario.path.router.is_none();
     let right = alone.then_some(0.8..1.1)?.contains(&(link / sockets));
     Some(Check::new(what, format!("80 to 110 % of {sockets:.0}"), format!("{link:.0}"), right))
 }

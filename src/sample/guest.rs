@@ -79,7 +79,7 @@ pub struct Followed {
     pub processes: Vec<Process>,
     /// Those whose migration is on, or ended a moment ago and owes its last figures; by key.
     pub wanted: Vec<Wanted>,
-    /// The links of this namespace that their flows pass first.
+    /// The links of this namespace that their flows pass.
     pub links: Vec<Index>,
 }
 

@@ -134,7 +134,10 @@ impl Entry {
     /// Takes in the counts of the links on its way; `count` tells a link's.
     pub fn count_links(&mut self, links: &Links, count: impl Fn(&Link) -> Option<u64>) {
         let path = &self.migration.path;
-        if let Some(now) = path.links.first().and_then(|index| count(links.get(*index)?)) {
+        // A bridge counts what is for this host only, not what it passes on: the wire's count is the one, unless it is
+        // not known yet which wire.
+        let counted = if path.members.is_empty() { path.links.last() } else { path.links.first() };
+        if let Some(now) = counted.and_then(|index| count(links.get(*index)?)) {
             let grown = self.link_count.map_or(0, |before| now.saturating_sub(before));
             self.link_bytes = Some(self.link_bytes.unwrap_or(0) + grown);
             self.link_count = Some(now);

@@ -5,6 +5,7 @@ use super::migration::{Phase, OUTCOMES, PHASES};
 use crate::sample::block::Block;
 use crate::sample::cell::{Cell, Gap};
 use crate::sample::metric::{Column, Metric, Unit};
+use crate::sample::migration::Direction;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
 use std::collections::HashSet;
@@ -43,7 +44,7 @@ metrics! {
     DOWNTIME_LIMIT gauge "migration_downtime_limit_seconds" Seconds float "The longest pause that is allowed.";
     EXPECTED_DOWNTIME gauge "migration_expected_downtime_seconds" Seconds float
         "The pause that the hypervisor expects now.";
-    DOWNTIME gauge "migration_guest_downtime_seconds" Seconds float "How long the guest stood still; once that is known.";
+    DOWNTIME gauge "migration_guest_downtime_seconds" Seconds float "How long the guest stood still, as its hypervisor measures it: QEMU until its last bytes are in the socket, a moment before the guest runs again.";
     THROTTLE gauge "migration_throttle_ratio" Ratio float "How much the guest is slowed down so that it converges.";
     CARRIED counter "migration_carried_bytes_total" Bytes integer
         "The same bytes by whoever counts them, as a check of one by the other.";
@@ -174,6 +175,8 @@ fn cells(entry: &Entry, now: Moment) -> Vec<Cell> {
     let float = |value: Option<f64>| value.map_or(Cell::gap(Gap::NotRead), Cell::float);
     let seconds = |value: Option<Duration>| float(value.map(|time| time.as_secs_f64()));
     let (progress, limits) = (&migration.progress, &migration.limits);
+    // Limits are kept by the side that sends; the receiving hypervisor's own mean nothing.
+    let leaves = migration.direction == Direction::Outgoing;
     let mut cells: Vec<Cell> =
         PHASES.iter().map(|phase| flag(migration.is_on() && migration.phase == *phase)).collect();
     let spent = |phase: &Phase| Cell::float(migration.spent(*phase, now.monotonic).as_secs_f64());
@@ -192,8 +195,8 @@ fn cells(entry: &Entry, now: Moment) -> Vec<Cell> {
         float(rate),
         integer(dirty),
         integer(progress.iterations),
-        integer(limits.max_bandwidth.filter(|limit| *limit != u64::MAX)),
-        seconds(limits.downtime_limit),
+        integer(limits.max_bandwidth.filter(|limit| *limit != u64::MAX && leaves)),
+        seconds(limits.downtime_limit.filter(|_| leaves)),
         seconds(progress.expected_downtime.filter(|_| migration.is_on())),
         seconds(migration.pause),
         float(progress.throttle_percent.map(|percent| percent as f64 / 100.0)),

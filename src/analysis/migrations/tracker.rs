@@ -212,8 +212,7 @@ impl Tracker {
     fn followed_links(&self) -> Vec<crate::sample::link::Index> {
         let on = self.entries.iter().filter(|entry| entry.migration.is_on());
         let paths = on.map(|entry| &entry.migration.path);
-        let mut links: Vec<_> =
-            paths.flat_map(|path| path.links.first().into_iter().chain(&path.members).copied()).collect();
+        let mut links: Vec<_> = paths.flat_map(|path| path.links.iter().copied()).collect();
         links.sort_unstable();
         links.dedup();
         links

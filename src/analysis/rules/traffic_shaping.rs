@@ -14,6 +14,10 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
+/// A device counts segments that it will cut up later with one header for all, and its count and the flow's are read
+/// up to a tenth of a second apart: three quarters of the rate is all of it.
+const FULL: f64 = 0.75;
+
 fn judge(window: &Window) -> Judgement {
     let shaped = window.links.iter().find_map(|link| Some((link, link.shaped?)));
     let Some((link, rate)) = shaped else {
@@ -29,7 +33,7 @@ fn judge(window: &Window) -> Judgement {
     );
     let holds = link.held_back || link.backlog.is_some_and(|bytes| bytes > 0);
     let waits = link.backlog.is_some_and(|bytes| bytes > 0);
-    if holds && (waits || link.rate >= super::link_shared::CROWDED * rate) {
+    if holds && (waits || link.rate >= FULL * rate) {
         return Judgement::Limiting(1.0, numbers);
     }
     Judgement::RuledOut(numbers)

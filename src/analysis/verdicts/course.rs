@@ -88,7 +88,7 @@ pub struct Taken {
 pub struct Courses {
     /// What else is known of the host.
     pub surroundings: Surroundings,
-    courses: HashMap<Key, Course>,
+    by_migration: HashMap<Key, Course>,
     threads: Arc<Vec<Thread>>,
     times: Vec<(Key, [u64; 2])>,
 }
@@ -96,7 +96,7 @@ pub struct Courses {
 impl Courses {
     /// A migration's course.
     pub fn of(&self, migration: Key) -> Option<&Course> {
-        self.courses.get(&migration)
+        self.by_migration.get(&migration)
     }
 
     /// Takes in the threads and their table.
@@ -112,11 +112,11 @@ impl Courses {
 
     /// After the flows were read: notes and judges every migration that is on. Gives the seconds that were accounted.
     pub fn go_on(&mut self, entries: &[Entry], flows: &Block, links: &Links, now: Monotonic) -> Vec<Taken> {
-        self.courses.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
+        self.by_migration.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
         let mut taken = Vec::new();
         for entry in entries.iter().filter(|entry| entry.migration.is_on() && entry.migration.confirmed) {
             let snapshot = self.snapshot(entry, flows, now);
-            let course = self.courses.entry(entry.migration.key).or_default();
+            let course = self.by_migration.entry(entry.migration.key).or_default();
             course.note(snapshot);
             let migration = &entry.migration;
             for (cause, seconds) in course.judge(entry, links, now) {
@@ -222,7 +222,7 @@ impl Course {
     /// The connections together: what adds up is added, shares are weighed by the bytes that each carried.
     fn flow(&self, first: &Snapshot, last: &Snapshot, direction: Direction) -> Option<FlowWindow> {
         let time = last.at.since(first.at).as_secs_f64();
-        let along = if direction == Direction::Outgoing { 0 } else { 1 };
+        let along = usize::from(direction == Direction::Incoming);
         let mut sum = FlowWindow { min_rtt: Duration::MAX, ..FlowWindow::default() };
         let pairs: Vec<_> = last
             .flows
