@@ -164,7 +164,7 @@ impl Flows {
     /// Looks for new connections.
     fn look(&mut self, context: &Context, changed: bool) {
         if changed || self.scanned.is_none_or(|last| context.now.since(last) >= SCAN) {
-            self.scan(context);
+            self.scan(context, changed);
             self.find_listeners();
         }
         let all = self.owners.has_unexplained();
@@ -176,9 +176,9 @@ impl Flows {
         }
     }
 
-    fn scan(&mut self, context: &Context) {
+    fn scan(&mut self, context: &Context, whole: bool) {
         self.scanned = Some(context.now);
-        self.owners.scan(&context.roots.proc, &context.followed.processes);
+        self.owners.scan(&context.roots.proc, &context.followed.processes, whole);
     }
 
     fn find_listeners(&mut self) {
@@ -215,7 +215,7 @@ impl Flows {
         note(&mut self.problems, "connections", listed);
         // The descriptors were read before these connections were made.
         if fresh.iter().any(|socket| self.owners.of(socket.inode).is_none() && is_usual(socket)) {
-            self.scan(context);
+            self.scan(context, true);
         }
         for socket in fresh {
             let Some(owner) = self.owners.of(socket.inode) else {

@@ -3,7 +3,7 @@
 use super::figures::{Crowd, Moving, Others, Run};
 use super::peer::allow_many_descriptors;
 use super::watch::{count, Miglink};
-use super::world::{Ports, World};
+use super::world::{self, Ports, World};
 use super::{sockets, Plan};
 use anyhow::{bail, ensure, Context, Result};
 use clap::Args;
@@ -78,7 +78,7 @@ impl Bench<'_> {
 
     fn crowd(&self, number: usize) -> Result<Crowd> {
         eprintln!("  {number} guests");
-        let mut guests = self.world.guests(number)?;
+        let mut guests = world::guests(number)?;
         let miglink = Miglink::start(&self.arguments.binary)?;
         sleep(SETTLE);
         let idle = miglink.watch(self.watched())?;
@@ -115,7 +115,7 @@ impl Bench<'_> {
             found.push(self.beside("connections, any ports", connections, crowd)?);
         }
         if processes > 0 {
-            found.push(self.beside("processes", processes, || self.world.processes(processes))?);
+            found.push(self.beside("processes", processes, || world::processes(processes))?);
         }
         Ok(found)
     }
@@ -123,7 +123,7 @@ impl Bench<'_> {
     /// One guest that does not move, beside others.
     fn beside<T>(&self, what: &str, number: usize, others: impl Fn() -> Result<T>) -> Result<Others> {
         eprintln!("  one guest beside {what}");
-        let _guest = self.world.guests(1)?;
+        let _guest = world::guests(1)?;
         let _others = others().with_context(|| what.to_owned())?;
         let miglink = Miglink::start(&self.arguments.binary)?;
         sleep(SETTLE);

@@ -60,12 +60,11 @@ fn talk(client: UnixStream, course: &Course) -> Result<()> {
 
 fn answer(command: &str, course: &Course) -> Result<Value> {
     Ok(match command {
-        "qmp_capabilities" => json!({"return": {}}),
         "query-status" => serde_json::from_str(STATUS)?,
         "query-migrate-parameters" => serde_json::from_str(PARAMETERS)?,
         "query-migrate-capabilities" => serde_json::from_str(CAPABILITIES)?,
         "query-migrate" if course.is_on.load(Ordering::Relaxed) => progress(course)?,
-        "query-migrate" => json!({"return": {}}),
+        "qmp_capabilities" | "query-migrate" => json!({"return": {}}),
         _ => json!({"error": {"class": "CommandNotFound", "desc": "not simulated"}}),
     })
 }

@@ -51,13 +51,6 @@ impl World {
         Ok(Self { xtask: xtask.to_owned(), _peer: peer })
     }
 
-    /// Guests that do not move yet.
-    pub fn guests(&self, number: usize) -> Result<Vec<Simulated>> {
-        let mut guests = (0..number).map(guest).collect::<Result<Vec<_>>>()?;
-        guests.iter_mut().try_for_each(Simulated::wait_until_ready)?;
-        Ok(guests)
-    }
-
     /// Connections of nobody we know, and their far end.
     pub fn connections(&self, number: usize, ports: Ports) -> Result<[Simulated; 2]> {
         let far = peer(&self.xtask, &["service", &SERVICE.to_string(), "1"])?;
@@ -69,12 +62,18 @@ impl World {
         client.wait_until_ready()?;
         Ok([client, far])
     }
+}
 
-    /// Processes that do nothing.
-    pub fn processes(&self, number: usize) -> Result<Vec<Simulated>> {
-        let sleeper = |_| Simulated::start(Command::new("cat"));
-        (0..number).map(sleeper).collect()
-    }
+/// Guests that do not move yet.
+pub fn guests(number: usize) -> Result<Vec<Simulated>> {
+    let mut guests = (0..number).map(guest).collect::<Result<Vec<_>>>()?;
+    guests.iter_mut().try_for_each(Simulated::wait_until_ready)?;
+    Ok(guests)
+}
+
+/// Processes that do nothing.
+pub fn processes(number: usize) -> Result<Vec<Simulated>> {
+    (0..number).map(|_| Simulated::start(Command::new("cat"))).collect()
 }
 
 fn peer(xtask: &Path, words: &[&str]) -> Result<Simulated> {
