@@ -11,6 +11,7 @@ pub mod news;
 pub mod process;
 pub mod schedule;
 pub mod serve;
+pub mod signs;
 pub mod state;
 pub mod ticker;
 pub mod totals;

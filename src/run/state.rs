@@ -1,6 +1,7 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
 use super::schedule::Plan;
+use super::signs::Signs;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
@@ -9,15 +10,13 @@ use crate::analysis::verdicts::table as verdicts;
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
-use crate::sample::flow::Flow;
 use crate::sample::frame::{Frame, Outcome, SourceReport};
-use crate::sample::guest::{Followed, Process};
+use crate::sample::guest::Followed;
 use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
-use crate::sample::migration::{Told, What};
+use crate::sample::migration::What;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
-use crate::sample::thread::Thread;
 use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
 use crate::source::{flows, link_bursts, link_counters, threads};
 use crate::topology::description::{self, Facts};
@@ -138,25 +137,6 @@ impl Slot {
             SourceError::Absent(reason) => Outcome::Absent(reason.clone()),
             other => Outcome::Failed(other.to_string()),
         });
-    }
-}
-
-/// What a reading tells of migrations.
-struct Signs {
-    processes: Option<Vec<Process>>,
-    flows: Option<Arc<Vec<Flow>>>,
-    threads: Option<Arc<Vec<Thread>>>,
-    told: Vec<Told>,
-}
-
-impl Signs {
-    fn of(reading: &mut Reading) -> Self {
-        Self {
-            processes: reading.processes.take(),
-            flows: reading.flows.take(),
-            threads: reading.threads.take(),
-            told: std::mem::take(&mut reading.told),
-        }
     }
 }
 

@@ -311,6 +311,7 @@ fn links_of(first: &Snapshot, last: &Snapshot, direction: Direction, links: &Lin
             // A shaper holds what leaves by its link.
             shaped: now.shaped.filter(|_| direction == Direction::Outgoing).map(|rate| rate as f64),
             held_back: now.held_back,
+            unseen: !links.get(*index).is_some_and(|link| link.exported),
             backlog: now.backlog,
             ring_overflows: grown(now.ring_overflows, before.ring_overflows),
         })
