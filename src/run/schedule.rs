@@ -27,6 +27,8 @@ pub struct Occasion {
     pub generation: u64,
     /// Of the hypervisor processes.
     pub guests: u64,
+    /// There are any.
+    pub has_guests: bool,
     /// There is a physical link.
     pub hardware: bool,
     /// A migration is followed, with this much time between two readings.
@@ -60,6 +62,8 @@ impl Plan {
             Pace::Fast | Pace::Tick => true,
             Pace::HardwareTick => occasion.hardware || self.generation != occasion.generation,
             Pace::Migration if self.guests != occasion.guests => true,
+            // Without a hypervisor there is nothing to hear; a new one is looked at as soon as it is found.
+            Pace::Migration if !occasion.has_guests => now.since(last) >= QUIET,
             Pace::Migration => match occasion.close {
                 Some(every) => now.since(last) + every / 4 >= every.max(self.took * CLOSE),
                 None => now.since(last) + SLACK >= SECOND.max(self.took * THOUSANDTH),
@@ -118,6 +122,8 @@ impl Plan {
 }
 
 const SLACK: Duration = Duration::from_millis(500);
+/// A host without hypervisors is looked at this often by what follows them.
+const QUIET: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -182,10 +188,13 @@ mod tests {
 
     #[test]
     fn a_migration_is_followed_as_closely_as_it_may_cost() {
-        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let idle = Occasion { has_guests: true, ..links(1) };
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..idle };
         let mut plan = Plan::new(Pace::Migration);
         plan.done(at(0), Duration::from_micros(100), 1, true);
-        assert!(!plan.is_due(at(100), links(1)) && plan.is_due(at(1000), links(1)));
+        assert!(!plan.is_due(at(100), idle) && plan.is_due(at(1000), idle));
+        assert!(!plan.is_due(at(1000), links(1)), "no hypervisor");
+        assert!(plan.is_due(at(1000), Occasion { guests: 7, ..links(1) }), "a new one");
         assert!(plan.is_due(at(100), close));
         plan.done(at(100), Duration::from_millis(2), 1, true);
         for time in 2..6 {
@@ -197,7 +206,8 @@ mod tests {
 
     #[test]
     fn dear_readings_among_cheap_ones_count() {
-        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let idle = Occasion { has_guests: true, ..links(1) };
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..idle };
         let mut plan = Plan::new(Pace::Migration);
         let (mut spent, mut readings) = (Duration::ZERO, 0);
         for tick in (0..100_000).step_by(100) {

@@ -2,6 +2,7 @@
 
 use super::schedule::Plan;
 use super::signs::Signs;
+use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
@@ -309,6 +310,12 @@ impl State {
         self.links = Arc::new(Links::new(self.links.generation + 1, list, Some(&self.links)));
         self.has_hardware = self.links.all().iter().any(|link| link.role == Role::Physical);
         self.has_wires = self.links.exported().iter().any(link_bursts::is_followed);
+    }
+
+    /// Whether there is a hypervisor, or a migration of one that this host's /proc does not show.
+    pub fn has_guests(&self) -> bool {
+        let is_on = |entry: &Entry| entry.migration.is_on();
+        !self.followed.processes.is_empty() || self.tracker.entries().iter().any(is_on)
     }
 
     /// Whether there are links whose bursts are to be read.

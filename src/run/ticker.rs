@@ -156,6 +156,7 @@ impl Ticker {
         Occasion {
             generation: self.state.links.generation,
             guests: self.state.followed.generation,
+            has_guests: self.state.has_guests(),
             hardware: self.state.has_hardware,
             close: self.close(),
         }
