@@ -114,7 +114,10 @@ impl Courses {
     pub fn go_on(&mut self, entries: &[Entry], flows: &Block, links: &Links, now: Monotonic) -> Vec<Taken> {
         self.by_migration.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
         let mut taken = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.migration.is_on() && entry.migration.confirmed) {
+        // Once its connections are gone it is over, though nobody has said so yet.
+        let goes_on =
+            |entry: &&Entry| entry.migration.is_on() && entry.migration.confirmed && entry.closed.is_none();
+        for entry in entries.iter().filter(goes_on) {
             let snapshot = self.snapshot(entry, flows, now);
             let course = self.by_migration.entry(entry.migration.key).or_default();
             course.note(snapshot);
