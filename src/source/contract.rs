@@ -297,6 +297,12 @@ impl KeptFile {
         }
     }
 
+    /// Whether there is anything in it now: a process that has ended has no command line.
+    pub fn has_content(&self) -> bool {
+        use std::os::unix::fs::FileExt;
+        self.file.read_at(&mut [0], 0).is_ok_and(|length| length > 0)
+    }
+
     fn read_at(&mut self, offset: usize) -> Result<usize, SourceError> {
         use std::os::unix::fs::FileExt;
         let read = self.file.read_at(&mut self.buffer[offset..], offset as u64);

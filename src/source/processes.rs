@@ -91,7 +91,8 @@ impl Processes {
         known.listing = round;
         match &mut known.process {
             Some((_, file)) => {
-                if file.read_piece().is_err() {
+                // The file is of that process alone; a zombie has no words left.
+                if !file.has_content() {
                     known.first_seen = context.now;
                     known.process = None;
                 }
@@ -100,7 +101,7 @@ impl Processes {
             None => {
                 let folder = context.roots.proc.join(pid.to_string());
                 known.process = describe(pid, &folder, context).and_then(|mut process| {
-                    let file = KeptFile::open(folder.join("comm")).ok()?;
+                    let file = KeptFile::open(folder.join("cmdline")).ok()?;
                     // Of the same process that was described.
                     let same = start_ticks(&folder) == Some(process.start_ticks);
                     self.last_key += 1;
