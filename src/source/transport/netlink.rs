@@ -2,11 +2,14 @@
 
 use super::message::{messages, Message, Request, DONE, DUMP_INTERRUPTED, ERROR};
 use netlink_sys::{Socket, SocketAddr};
-use rustix::net::sockopt::{set_socket_timeout, Timeout};
+use rustix::net::sockopt::{set_socket_recv_buffer_size_force, set_socket_timeout, Timeout};
 use std::time::Duration;
 
 /// The kernel never puts more than 32 KiB into one datagram of a dump (net/netlink/af_netlink.c, `netlink_dump`).
 const DATAGRAM: usize = 32 * 1024;
+
+/// Bytes of events that wait for their reader: about 4,000 ends of connections.
+const EVENTS_BUFFER: usize = 4 << 20;
 
 /// Which kernel part a session talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +229,9 @@ impl Events {
         let mut socket = open_socket(protocol)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
+        // What overflows is lost, and a busy host ends many connections between two readings. The limit of ordinary
+        // users holds without CAP_NET_ADMIN, which is no failure.
+        set_socket_recv_buffer_size_force(&socket, EVENTS_BUFFER).ok();
         for group in groups {
             socket.add_membership(*group)?;
         }
