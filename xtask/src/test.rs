@@ -76,7 +76,7 @@ fn steps(arguments: &Arguments) -> Vec<Step> {
         cargo("format", "fmt --all -- --check"),
         cargo("lints", "clippy --workspace --all-targets --locked -- -D warnings"),
         cargo("documentation", "doc --workspace --no-deps --locked --document-private-items"),
-        cargo("tests", "test --workspace --locked -- --show-output"),
+        cargo("tests", "test --workspace --locked --no-fail-fast -- --show-output"),
         step("dependencies", "cargo deny --locked check bans licenses sources", false),
         cargo("release build", "build --release --locked"),
     ];

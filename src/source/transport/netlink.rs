@@ -229,9 +229,11 @@ impl Events {
         let mut socket = open_socket(protocol)?;
         socket.bind_auto()?;
         socket.set_non_blocking(true)?;
-        // What overflows is lost, and a busy host ends many connections between two readings. The limit of ordinary
-        // users holds without CAP_NET_ADMIN, which is no failure.
-        set_socket_recv_buffer_size_force(&socket, EVENTS_BUFFER).ok();
+        if protocol == Protocol::SockDiag {
+            // What overflows is lost for good, and a busy host ends many connections between two readings. The limit of
+            // ordinary users holds without CAP_NET_ADMIN, which is no failure.
+            set_socket_recv_buffer_size_force(&socket, EVENTS_BUFFER).ok();
+        }
         for group in groups {
             socket.add_membership(*group)?;
         }
