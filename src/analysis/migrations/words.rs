@@ -55,6 +55,8 @@ impl Tracker {
         }
         let awaited = process.as_ref().is_some_and(|p| p.incoming && !self.running.contains(&p.key));
         match (starts(what, awaited), what) {
+            // QEMU 8.1 and later say `setup` for as long as they listen for a migration to come.
+            (Some(Direction::Incoming), _) if is_setup(what) && matches!(guest, Guest::Process(_)) => None,
             (Some(direction), _) => self.begin_by_word(process.as_ref(), guest, direction, at),
             (None, What::Progress(progress)) => self.adopt(process.as_ref()?, progress),
             _ => None,
@@ -145,6 +147,14 @@ fn is_of_before(what: &What, at: Monotonic, ended: Monotonic) -> bool {
     };
     let began = Monotonic(at.0.saturating_sub(length));
     began < ended
+}
+
+fn is_setup(what: &What) -> bool {
+    match what {
+        What::Progress(progress) => progress.status == Status::Setup,
+        What::Event { event, .. } => *event == Event::Status(Status::Setup),
+        _ => false,
+    }
 }
 
 /// Whether a word says that a migration is on, and which way.
