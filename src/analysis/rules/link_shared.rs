@@ -34,7 +34,8 @@ fn judge(window: &Window) -> Judgement {
         others / 1e6
     );
     if link.rate >= CROWDED * ceiling && others >= OTHERS * ceiling {
-        return Judgement::Limiting(others / link.rate, numbers);
+        // Others that take half of it or more are the cause; below that, what the link can carry is one too.
+        return Judgement::Limiting((2.0 * others / link.rate).min(1.0), numbers);
     }
     Judgement::RuledOut(numbers)
 }
