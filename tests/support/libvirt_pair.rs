@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// The guest's UUID.
 pub const UUID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-/// The boot sector of tests/data/libvirt/guest.S.
-const GUEST: &[u8] = include_bytes!("../data/libvirt/guest.bin");
+/// The boot sector of lab/guest/guest.S.
+const GUEST: &[u8] = include_bytes!("../../lab/guest/guest.bin");
 /// What the pair needs.
 const TOOLS: [&str; 6] = ["libvirtd", "virsh", "qemu-system-x86_64", "ip", "tc", "unshare"];
 /// Files of each libvirtd, and where it looks for them.

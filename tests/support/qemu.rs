@@ -128,7 +128,7 @@ pub fn incoming(folder: &Path, name: &str) -> String {
 }
 
 fn image() -> Vec<u8> {
-    let mut image = include_bytes!("../data/guest.bin").to_vec();
+    let mut image = include_bytes!("../../lab/guest/guest.bin").to_vec();
     for (at, word) in [(496, FILLED << 20), (500, DIRTIED << 20), (504, PAUSE)] {
         image[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
