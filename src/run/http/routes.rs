@@ -103,9 +103,9 @@ impl Routes {
         let exposition = Exposition::new(frame, format, |source| wanted.contains(source), tail);
         let gzip = negotiation::allows_gzip(header(header::ACCEPT_ENCODING));
         let body = if gzip {
-            Scrape::new(exposition, Gzip::default(), permit, guard).boxed_unsync()
+            Chunks::new(Scrape::new(exposition, Gzip::default()), permit, guard).boxed_unsync()
         } else {
-            Scrape::new(exposition, Plain::default(), permit, guard).boxed_unsync()
+            Chunks::new(Scrape::new(exposition, Plain::default()), permit, guard).boxed_unsync()
         };
         let mut reply = Response::new(body);
         set(&mut reply, header::CONTENT_TYPE, format.content_type());
