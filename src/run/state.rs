@@ -239,9 +239,7 @@ impl State {
     }
 
     fn note_blocks(&mut self, place: usize) {
-        for block in &self.slots[place].blocks {
-            self.courses.surroundings.note(block, &self.links);
-        }
+        self.note_surroundings(place);
         let Some(block) = self.slots[place].blocks.first() else { return };
         match block.source {
             source if source == link_counters::SOURCE.name => self.peaks.note(block),
@@ -251,6 +249,11 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    fn note_surroundings(&mut self, place: usize) {
+        let Slot { info, blocks, .. } = &self.slots[place];
+        self.courses.surroundings.note(info.name, blocks, &self.links, &self.followed.links);
     }
 
     /// What belongs to migrations goes to their tracker, at the moment of its reading.
@@ -284,7 +287,11 @@ impl State {
     /// Lets the tracker go on, and takes over what it wants followed.
     pub fn follow(&mut self, now: Monotonic) {
         self.tracker.tick(now, self.keep);
-        self.followed = self.tracker.followed(&self.followed, now);
+        let before = std::mem::take(&mut self.followed);
+        self.followed = self.tracker.followed(&before, now);
+        if self.followed.links != before.links {
+            (0..self.slots.len()).for_each(|place| self.note_surroundings(place));
+        }
     }
 
     /// The time that causes have taken since the last time: device, direction, phase, cause, seconds.

@@ -26,7 +26,9 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::Unknown("the links on its way");
     }
     if window.links.iter().any(|link| link.unseen) {
-        return Judgement::Unknown("the queueing disciplines of a link that is not shown (links.include)");
+        return Judgement::Unknown(
+            "a second look at the queueing disciplines of a link, or any, if it is not shown (links.include)",
+        );
     }
     if let Some(link) = window.links.iter().find(|link| link.held_back) {
         return Judgement::RuledOut(format!("a discipline of {} holds packets back", link.name));

@@ -307,15 +307,17 @@ fn links_of(first: &Snapshot, last: &Snapshot, direction: Direction, links: &Lin
         let (_, before) = first.links.iter().find(|(known, _)| known == index)?;
         let grown = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
         let bytes = grown(now.bytes.map(|bytes| bytes[along]), before.bytes.map(|bytes| bytes[along]))?;
+        // A shaper holds what leaves by its link.
+        let shaper = now.shaper.filter(|_| direction == Direction::Outgoing);
         Some(LinkWindow {
             name: links.get(*index).map(|link| link.name.clone()).unwrap_or_default(),
             rate: bytes as f64 / time,
             speed: now.speed.map(|speed| speed as f64),
-            // A shaper holds what leaves by its link.
-            shaped: now.shaped.filter(|_| direction == Direction::Outgoing).map(|rate| rate as f64),
-            held_back: now.held_back,
-            unseen: !links.get(*index).is_some_and(|link| link.exported),
-            backlog: now.backlog,
+            shaped: shaper.map(|shaper| shaper.rate as f64),
+            held_back: shaper.is_some_and(|shaper| shaper.held_back == Some(true)),
+            unseen: !links.get(*index).is_some_and(|link| link.exported)
+                || shaper.is_some_and(|shaper| shaper.held_back.is_none()),
+            backlog: shaper.and_then(|shaper| shaper.backlog),
             ring_overflows: grown(now.ring_overflows, before.ring_overflows),
         })
     };
