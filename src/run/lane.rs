@@ -6,7 +6,7 @@
 
 use super::clock::Clock;
 use super::config::Settings;
-use crate::source::contract::{Context, Reading, Source, SourceError, SourceInfo};
+use crate::source::contract::{Context, Pace, Reading, Source, SourceError, SourceInfo};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Job {
 pub struct Done {
     /// Its place in the agent's list.
     pub place: usize,
+    /// Its pace.
+    pub pace: Pace,
     /// Itself, for the next time; `None` if it could not be opened, or panicked and is lost.
     pub source: Option<Box<dyn Source>>,
     /// What it said.
@@ -100,8 +102,11 @@ impl Lane {
         let (queue, finished, wake, clock) =
             (Arc::clone(&self.queue), Arc::clone(&self.finished), self.wake.clone(), self.clock);
         std::thread::Builder::new().name(self.name.into()).stack_size(512 * 1024).spawn(move || {
-            while let Some(job) = next(&queue, &wake) {
+            let mut news = false;
+            while let Some(job) = next(&queue, &wake, &mut news) {
+                let is_first = job.source.is_none();
                 let done = perform(job, clock);
+                news |= is_first || done.is_news();
                 finished.lock().unwrap_or_else(PoisonError::into_inner).push(done);
             }
         })?;
@@ -110,13 +115,24 @@ impl Lane {
     }
 }
 
-/// The next job; if there is none yet, wakes the agent before it waits. `None` once the agent has ended.
-fn next(queue: &Mutex<Receiver<Job>>, wake: &Sender<Message>) -> Option<Job> {
+impl Done {
+    /// Whether the agent must hear of it now. A frame waits for what belongs to the tick; of the rest, a reading like
+    /// the one before can wait for the next tick: on an idle host a hand-over costs more than most readings.
+    fn is_news(&self) -> bool {
+        let unchanged = matches!(&self.result, Ok(reading) if reading.unchanged && reading.told.is_empty());
+        !unchanged || matches!(self.pace, Pace::Fast | Pace::Tick | Pace::HardwareTick)
+    }
+}
+
+/// The next job; if there is none yet, wakes the agent for the news before it waits. `None` once the agent has ended.
+fn next(queue: &Mutex<Receiver<Job>>, wake: &Sender<Message>, news: &mut bool) -> Option<Job> {
     let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     match queue.try_recv() {
         Ok(job) => Some(job),
         Err(_) => {
-            wake.send(Message::Wake).ok()?;
+            if std::mem::take(news) {
+                wake.send(Message::Wake).ok()?;
+            }
             queue.recv().ok()
         }
     }
@@ -124,7 +140,7 @@ fn next(queue: &Mutex<Receiver<Job>>, wake: &Sender<Message>) -> Option<Job> {
 
 /// Opens a source if need be, and reads it. One that panics is a bug of ours; it is reported, and the others go on.
 fn perform(job: Job, clock: Clock) -> Done {
-    let place = job.place;
+    let (place, pace) = (job.place, job.info.pace);
     let (start, spent) = (clock.now(), Clock::thread());
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || open_and_read(job)));
     let (took, cost) = (clock.now().since(start), Clock::thread().saturating_sub(spent));
@@ -132,7 +148,7 @@ fn perform(job: Job, clock: Clock) -> Done {
         let error = std::io::Error::other("it panicked; this is a bug of miglink, please report it");
         (None, Err(SourceError::Io { what: "reading".into(), error }))
     });
-    Done { place, source, result, took, cost }
+    Done { place, pace, source, result, took, cost }
 }
 
 fn open_and_read(job: Job) -> (Option<Box<dyn Source>>, Result<Reading, SourceError>) {

@@ -41,6 +41,7 @@ pub struct Plan {
     pace: Pace,
     last: Option<Monotonic>,
     took: Duration,
+    rest: Duration,
     generation: u64,
     guests: u64,
     failures: u32,
@@ -49,7 +50,8 @@ pub struct Plan {
 impl Plan {
     /// A source that was never read: due at once.
     pub fn new(pace: Pace) -> Self {
-        Self { pace, last: None, took: Duration::ZERO, generation: 0, guests: 0, failures: 0 }
+        let (took, rest) = (Duration::ZERO, Duration::ZERO);
+        Self { pace, last: None, took, rest, generation: 0, guests: 0, failures: 0 }
     }
 
     /// Whether it is due now, when the links are of this generation.
@@ -59,7 +61,8 @@ impl Plan {
             return now.since(last) >= self.retry();
         }
         match self.pace {
-            Pace::Fast | Pace::Tick => true,
+            Pace::Fast => true,
+            Pace::Tick => self.has_rested(now, last, occasion),
             Pace::HardwareTick => occasion.hardware || self.generation != occasion.generation,
             Pace::Migration if self.guests != occasion.guests => true,
             // Without a hypervisor there is nothing to hear; a new one is looked at as soon as it is found.
@@ -72,8 +75,16 @@ impl Plan {
                 now.since(last) >= self.took * ON_CHANGE
             }
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
-            Pace::Change(every) => now.since(last) + SLACK >= self.stretched(every),
+            Pace::Change(every) => {
+                now.since(last) + SLACK >= self.stretched(every) && self.has_rested(now, last, occasion)
+            }
         }
+    }
+
+    /// Whether it was left alone for as long as it asked for, or there is a reason not to.
+    fn has_rested(&self, now: Monotonic, last: Monotonic, occasion: Occasion) -> bool {
+        let reason = occasion.close.is_some() || self.generation != occasion.generation;
+        reason || now.since(last) + SLACK >= self.rest
     }
 
     /// A pace that fits what a reading costs.
@@ -100,6 +111,11 @@ impl Plan {
         self.failures = if succeeded { 0 } else { self.failures.saturating_add(1) };
     }
 
+    /// It was read, and asks to be left alone for a while.
+    pub fn rest(&mut self, rest: Duration) {
+        self.rest = rest;
+    }
+
     /// When a source that failed, or that could not be opened, is tried again.
     fn retry(&self) -> Duration {
         LONGEST_RETRY.min(FIRST_RETRY * 2u32.saturating_pow(self.failures.saturating_sub(1).min(10)))
@@ -113,9 +129,9 @@ impl Plan {
     /// Whether what this source said then is still good: until three readings were missed.
     pub fn is_fresh(&self, then: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
-            Pace::Fast | Pace::Tick | Pace::HardwareTick => tick,
+            Pace::Fast | Pace::Tick | Pace::HardwareTick => tick.max(self.rest),
             Pace::Migration => tick.max(self.took * THOUSANDTH),
-            Pace::Change(every) => self.stretched(every),
+            Pace::Change(every) => self.stretched(every).max(self.rest),
         };
         now.since(then) <= expected * 3 + deadline
     }
@@ -163,6 +179,18 @@ mod tests {
         plan.done(at(0), Duration::from_millis(1), 1, true);
         assert!(!plan.is_due(at(1000), links(1)));
         assert!(plan.is_due(at(1000), links(2)));
+    }
+
+    #[test]
+    fn a_source_that_sees_nothing_rests() {
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let mut plan = Plan::new(Pace::Change(Duration::from_secs(1)));
+        plan.done(at(0), Duration::ZERO, 1, true);
+        plan.rest(Duration::from_secs(4));
+        assert!(!plan.is_due(at(3000), links(1)) && plan.is_due(at(4000), links(1)));
+        assert!(plan.is_due(at(1000), close), "a migration is on");
+        assert!(plan.is_due(at(1000), links(2)), "other links");
+        assert!(plan.is_fresh(at(0), at(9000), Duration::from_secs(1), Duration::from_secs(1)));
     }
 
     #[test]

@@ -286,12 +286,14 @@ impl Ticker {
         let Done { place, result, took, cost, .. } = done;
         let before = self.state.slots[place].report.outcome.clone();
         let generation = self.state.links.generation;
-        let succeeded = result.is_ok();
+        let (succeeded, rest) =
+            (result.is_ok(), result.as_ref().map_or(Duration::ZERO, |reading| reading.rest));
         let now = Moment { monotonic: self.clock.now(), wall_ns: self.clock.wall_ns() };
         self.state.take(place, sent, result, took, now);
         self.tell_news(now);
         let slot = &mut self.state.slots[place];
         slot.plan.done(sent, cost, generation, succeeded);
+        slot.plan.rest(rest);
         if slot.report.outcome != before {
             self.news.tell(slot.info.name, &slot.report.outcome, sent);
         }

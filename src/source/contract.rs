@@ -117,6 +117,8 @@ pub struct Reading {
     pub problems: Vec<String>,
     /// Nothing has changed since the last reading: its blocks stay good.
     pub unchanged: bool,
+    /// It need not be asked again for this long, unless links change or a migration is followed.
+    pub rest: Duration,
 }
 
 impl Reading {

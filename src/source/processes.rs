@@ -1,10 +1,11 @@
 //! The hypervisor processes of this host, found in /proc without configuration.
 //!
-//! A host can have thousands of processes and a hundred guests: a listing of /proc costs little, and only a process
-//! that was not there before is looked at. It is looked at for a few seconds, because what is found first may be the
-//! manager's copy that is yet to become the hypervisor (fork, then exec).
+//! A host can have thousands of processes and a hundred guests. /proc is listed only after a second in which something
+//! was started, and only a process that was not there before is looked at. It is looked at for a few seconds, because
+//! what is found first may be the manager's copy that is yet to become the hypervisor (fork, then exec).
 
 pub mod command_line;
+mod started;
 
 use super::contract::{
     read_file, Context, KeptFile, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo,
@@ -12,6 +13,7 @@ use super::contract::{
 use crate::sample::guest::{Hypervisor, Monitor, Process};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
+use started::Started;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,7 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
 
 #[derive(Debug, Default)]
 struct Processes {
+    started: Started,
     known: HashMap<u32, Known>,
     last_key: Key,
     last: Option<Vec<Process>>,
@@ -57,7 +60,11 @@ struct Known {
 
 impl Source for Processes {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        self.list(context)?;
+        if self.started.since_last(context) {
+            self.list(context)?;
+        } else {
+            self.look_again(context);
+        }
         let mut found: Vec<Process> =
             self.known.values().filter_map(|known| Some(known.process.as_ref()?.0.clone())).collect();
         found.sort_by_key(|process| process.pid);
@@ -83,6 +90,16 @@ impl Processes {
         }
         self.known.retain(|_, known| known.listing == round);
         Ok(())
+    }
+
+    /// Looks at those that may have changed without another one being started: hypervisors end, and young processes
+    /// become hypervisors.
+    fn look_again(&mut self, context: &Context) {
+        let may_change =
+            |known: &Known| known.process.is_some() || context.now.since(known.first_seen) <= YOUTH;
+        let known = self.known.iter().filter(|(_, known)| may_change(known));
+        let known: Vec<(u32, u64)> = known.map(|(pid, known)| (*pid, known.listing)).collect();
+        known.into_iter().for_each(|(pid, listing)| self.look_at(pid, listing, context));
     }
 
     fn look_at(&mut self, pid: u32, round: u64, context: &Context) {

@@ -96,6 +96,8 @@ const RTM_GETTCLASS: u16 = 42;
 const RTNLGRP_TC: u32 = 4;
 /// Not every change is told (a driver that changes its number of queues makes their qdiscs anew in silence).
 const RESYNC: Duration = Duration::from_secs(60);
+/// Where nothing queues, it is enough to hear of a new discipline after this long.
+const REST: Duration = Duration::from_secs(4);
 /// What a whole list costs for each link of the host (CHANGELOG.md), and how much of a core it may take to be sure.
 const COST_OF_A_LINK: Duration = Duration::from_nanos(2500);
 const TEN_THOUSANDTH: u32 = 10_000;
@@ -144,7 +146,7 @@ impl Source for QdiscSource {
         let whole = self.whole.take().filter(|w| w.generation == links.generation && context.now.0 < w.until);
         if whole.is_some() && self.qdiscs.is_empty() {
             self.whole = whole;
-            return Ok(Reading::unchanged());
+            return Ok(Reading { rest: REST, ..Reading::unchanged() });
         }
         let mut problems = Vec::new();
         let (qdiscs, last) = self.read_qdiscs(links, whole.and_then(|w| w.last), &mut problems)?;
