@@ -158,7 +158,8 @@ pub struct State {
     pub keep: Duration,
     tick: Duration,
     tracker: Tracker,
-    courses: Courses,
+    /// What limits them.
+    pub courses: Courses,
     taken: Vec<Taken>,
     peaks: Peaks<2>,
     bursts: Peaks<2>,

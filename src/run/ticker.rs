@@ -310,6 +310,11 @@ impl Ticker {
             news::tell_migration(&news, now.monotonic);
             turning_point |= !matches!(news, tracker::News::Carried { .. });
         }
+        // Another cause is shown soon too; but where many guests move, some cause changes all the time.
+        let age = now.monotonic.since(self.publish.borrow().monotonic);
+        if age >= GRACE {
+            turning_point |= std::mem::take(&mut self.state.courses.changed);
+        }
         // What began or ended is shown at once, together with the totals that count it.
         if turning_point && self.publish.borrow().wall_ns != 0 {
             let frame = self.state.frame(now.monotonic, now.wall_ns);

@@ -89,6 +89,8 @@ pub struct Courses {
     /// What else is known of the host.
     pub surroundings: Surroundings,
     by_migration: HashMap<Key, Course>,
+    /// Another cause leads somewhere, since this was last taken away.
+    pub changed: bool,
     threads: Arc<Vec<Thread>>,
     times: Vec<(Key, [u64; 2])>,
 }
@@ -122,9 +124,11 @@ impl Courses {
             let course = self.by_migration.entry(entry.migration.key).or_default();
             course.note(snapshot);
             let migration = &entry.migration;
+            let before = course.leading_cause();
             for (cause, seconds) in course.judge(entry, links, now) {
                 taken.push(Taken { migration: migration.key, phase: migration.phase, cause, seconds });
             }
+            self.changed |= course.leading_cause() != before;
         }
         taken
     }
@@ -162,6 +166,10 @@ impl Course {
         while self.recent.get(1).is_some_and(|second| now.since(second.at) >= WINDOW) {
             self.recent.pop_front();
         }
+    }
+
+    fn leading_cause(&self) -> Option<&'static str> {
+        self.leading.as_ref().map(|share| share.cause)
     }
 
     /// Judges the last window if a step has passed; gives the seconds of the step by cause.
