@@ -32,8 +32,10 @@ pub fn nearest(word: &str) -> Vec<&'static str> {
     let mut names: Vec<(usize, &str)> = causes()
         .into_iter()
         .map(|cause| {
-            let part = cause.name.contains(word) || cause.name.split('_').any(|part| word.contains(part));
-            (if part { 1 } else { distance(word, cause.name) }, cause.name)
+            // A word can stand for one part of the name.
+            let parts =
+                cause.name.split('_').map(|part| distance(word, part) + 1).min().unwrap_or(usize::MAX);
+            (distance(word, cause.name).min(parts), cause.name)
         })
         .collect();
     names.sort_unstable();
@@ -80,6 +82,7 @@ impl Cause {
         let words = ["virsh ", "sysctl ", "ethtool ", "tc ", "ip link", "ip -s"];
         let pieces =
             self.advice().split([':', ',', ';', '(', ')']).map(|piece| piece.trim().trim_end_matches('.'));
+        let pieces = pieces.map(|piece| piece.split(" shows").next().unwrap_or(piece));
         pieces.filter(|piece| words.iter().any(|word| piece.starts_with(word))).collect()
     }
 
