@@ -3,23 +3,27 @@
 use clap::Parser;
 use miglink::run::arguments::{Arguments, Command, ConfigCommand};
 use miglink::run::config::Config;
-use miglink::run::serve;
+use miglink::run::{check, explain, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match arguments.command {
-        None => serve::run(&arguments.run),
-        Some(Command::Run(run)) => serve::run(&run),
-        Some(Command::Config(ConfigCommand::Check { file })) => Config::read(&file).map(|_| {
-            println!("{} is valid.", file.display());
-        }),
+    let (result, failure) = match arguments.command {
+        None => (serve::run(&arguments.run).map(|()| 0), 1),
+        Some(Command::Run(run)) => (serve::run(&run).map(|()| 0), 1),
+        // What was found is an answer of its own, so failures have another code.
+        Some(Command::Check(arguments)) => (check::run(&arguments).map(u8::from), 2),
+        Some(Command::Explain(arguments)) => (explain::run(&arguments).map(|()| 0), 2),
+        Some(Command::Config(ConfigCommand::Check { file })) => {
+            let result = Config::read(&file).map(|_| println!("{} is valid.", file.display()));
+            (result.map(|()| 0), 1)
+        }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("miglink: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Imports `sample` and `topology`.
 
+pub mod flags;
 pub mod interval;
 pub mod migrations;
 pub mod peaks;

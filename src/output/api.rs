@@ -3,6 +3,7 @@
 //! Fields are made of the blocks' own columns, so a new metric of a link or a migration appears here by itself. What
 //! is not known is left out, as its series is.
 
+use super::flags;
 use super::migrations;
 use super::sink::CHUNK;
 use crate::sample::block::Block;
@@ -12,7 +13,7 @@ use crate::sample::subject::{Key, Subjects};
 use crate::topology::description;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Metrics that are one flag a state: told as the name of the state that is on.
@@ -22,6 +23,8 @@ const STATES: [&str; 2] = ["migration_phase", "migration_result"];
 struct Object<'a> {
     labels: Vec<(&'a str, String)>,
     figures: Vec<(&'a Block, usize)>,
+    /// What would slow a migration; `None` where nobody has looked.
+    flags: Option<Vec<Value>>,
 }
 
 impl Serialize for Object<'_> {
@@ -38,6 +41,9 @@ impl Serialize for Object<'_> {
                 }
                 first += columns.len();
             }
+        }
+        if let Some(flags) = &self.flags {
+            map.serialize_entry("flags", flags)?;
         }
         map.end()
     }
@@ -88,7 +94,7 @@ pub fn migrations(frame: &Frame) -> Vec<u8> {
         add(
             &mut out,
             place == 0,
-            &Object { labels: info.subjects.pairs(at).collect(), figures: vec![row.figures] },
+            &Object { labels: info.subjects.pairs(at).collect(), figures: vec![row.figures], flags: None },
         );
     }
     out.extend_from_slice(b"\n]}\n");
@@ -101,6 +107,8 @@ pub struct Links {
     frame: Arc<Frame>,
     /// Rows of links in the lists of subjects that blocks have beside the links' own.
     rows: Vec<(Arc<Subjects>, HashMap<Key, usize>)>,
+    /// The links that were judged by flags.
+    judged: HashSet<Key>,
     next: usize,
     out: Vec<u8>,
     ended: bool,
@@ -127,7 +135,14 @@ impl Links {
             rows.push((Arc::clone(subjects), found));
         }
         let out = head(&frame, "links");
-        Self { frame, rows, next: 0, out, ended: false }
+        let judged = frame.flags.judged.iter().copied().collect();
+        Self { frame, rows, judged, next: 0, out, ended: false }
+    }
+
+    /// What would slow a migration over a link, worst first.
+    fn flags(&self, key: Key) -> Vec<Value> {
+        let of_link = self.frame.flags.list.iter().filter(|finding| finding.key == key);
+        of_link.filter(|finding| finding.ratio().is_some()).map(flags::object).collect()
     }
 
     /// A link's labels and figures, `place` in the list of all links.
@@ -150,7 +165,8 @@ impl Links {
             Some(block) => block.subjects.pairs(place).collect(),
             None => own.pairs(place).collect(),
         };
-        Object { labels, figures: blocks().filter_map(|block| Some((block, row(block)?))).collect() }
+        let figures = blocks().filter_map(|block| Some((block, row(block)?))).collect();
+        Object { labels, figures, flags: self.judged.contains(&link.key).then(|| self.flags(link.key)) }
     }
 }
 
@@ -182,6 +198,7 @@ mod tests {
     use crate::output::migrations::testing::{finished, frame, running};
     use crate::sample::block::Block;
     use crate::sample::cell::Cell;
+    use crate::sample::flag::{Finding, Findings, Flagged};
     use crate::sample::frame::Frame;
     use crate::sample::link::{self, Link};
     use crate::sample::metric::{Column, Metric, Unit};
@@ -250,6 +267,19 @@ mod tests {
         assert_eq!(links[2999]["device"], json!("eth03000"));
         let text = String::from_utf8(chunks.concat()).unwrap();
         assert_eq!(text.matches("link_something").count(), 3000);
+    }
+
+    #[test]
+    fn a_link_that_was_judged_has_its_flags() {
+        let result =
+            Flagged::Slows { ratio: 2.0, evidence: "numbers".into(), mend: vec!["a command".into()] };
+        let finding = Finding { key: 1, device: "eth00001".into(), cause: "single_stream", result };
+        let found = Arc::new(Findings { judged: vec![1, 2], list: vec![finding] });
+        let frame = Frame { flags: found, ..frame_of_links(3) };
+        let body = read(&Links::new(Arc::new(frame)).collect::<Vec<_>>().concat());
+        let flag = json!({"cause": "single_stream", "phases": ["memory_copy"], "ratio": 2.0, "evidence": "numbers", "mend": ["a command"]});
+        let flags: Vec<_> = (0..3).map(|at| body["links"][at].get("flags").cloned()).collect();
+        assert_eq!(flags, [Some(json!([flag])), Some(json!([])), None]);
     }
 
     #[test]

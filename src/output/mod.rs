@@ -3,7 +3,9 @@
 //! Imports `sample`, `source` (for the names of metrics) and `analysis`.
 
 pub mod api;
+pub mod explain;
 pub mod exposition;
+pub mod flags;
 pub mod gzip;
 mod line;
 pub mod migrations;

@@ -1,5 +1,6 @@
 //! The page at `/`: migrations, this host's links and how the sources do, for a person. `templates/page.html` is its face.
 
+mod flags;
 mod migrations;
 
 use super::units;
@@ -30,6 +31,8 @@ struct Page<'a> {
     sampled: String,
     refresh: u8,
     migrations: Vec<migrations::MigrationRow>,
+    flags: Vec<flags::FlagRow<'a>>,
+    judged: usize,
     known: usize,
     more: usize,
     links: Vec<LinkRow<'a>>,
@@ -72,6 +75,8 @@ pub fn render(now: &Frame, metrics_path: &str) -> String {
         sampled: units::time_of_day(now.wall_ns),
         refresh: REFRESH[usize::from(any_is_on)],
         migrations,
+        flags: flags::rows(now),
+        judged: now.flags.judged.len(),
         known: now.links.all().len(),
         more: exported.len().saturating_sub(MOST),
         links: exported.iter().take(MOST).map(|link| view.row(link)).collect(),

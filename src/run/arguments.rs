@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Exports this host's network links to Prometheus and tells why a live migration is slow.
 #[derive(Debug, Parser)]
@@ -21,9 +22,82 @@ pub struct Arguments {
 pub enum Command {
     /// Sample this host's links and serve them (the default).
     Run(Run),
+    /// Say which of this host's links would slow a live migration, by what factor, and what mends it.
+    ///
+    /// Exit code: 0 nothing found, 1 something found, 2 an error.
+    Check(Check),
+    /// Explain a cause: what it means, how its evidence reads, what to do.
+    Explain(Explain),
     /// Work with the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Flags of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Look at this link only.
+    #[arg(long, value_name = "DEVICE")]
+    pub link: Option<String>,
+    /// Causes of this phase only.
+    #[arg(long, value_name = "PHASE")]
+    pub phase: Option<PhaseName>,
+    /// How long to look, for example 10s or 1m: what drops or is busy only now and then needs longer.
+    #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = looking_time)]
+    pub time: Duration,
+    /// Print what is fine and what nobody can tell, too.
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Form of the answer.
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub output: Output,
+    /// Configuration file (YAML): which links count.
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Where procfs is mounted.
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub procfs: PathBuf,
+    /// Where sysfs is mounted.
+    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys")]
+    pub sysfs: PathBuf,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// The cause; without it, all of them in a sentence each.
+    pub cause: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub output: Output,
+}
+
+/// A phase that flags are told of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum PhaseName {
+    /// Memory is copied, the guest runs.
+    MemoryCopy,
+    /// The guest stands still.
+    StateTransfer,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For a person.
+    Table,
+    /// For a program.
+    Json,
+}
+
+fn looking_time(text: &str) -> Result<Duration, String> {
+    let time = super::config::parse_duration(text);
+    let time = time.ok_or("write a number with a unit, for example 3s, 10s or 1m")?;
+    if !(Duration::from_secs(2)..=Duration::from_secs(3600)).contains(&time) {
+        return Err("must be between 2s and 1h".into());
+    }
+    Ok(time)
 }
 
 /// Work with the configuration file.

@@ -2,12 +2,15 @@
 
 pub mod agent;
 pub mod arguments;
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod explain;
 pub mod http;
 pub mod lane;
 pub mod logging;
 pub mod news;
+pub mod own;
 pub mod process;
 pub mod schedule;
 pub mod serve;

@@ -1,7 +1,10 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
+use super::own;
 use super::schedule::Plan;
 use super::signs::Signs;
+use crate::analysis::flags::survey::{Manner, Survey};
+use crate::analysis::flags::table as flags;
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
@@ -32,31 +35,21 @@ pub static SUCCESS: Metric =
 pub static DURATION: Metric =
     Metric::gauge("source_duration_seconds", "How long the source's last reading took.", Unit::Seconds)
         .float();
-/// When the frame was made.
-pub static TIMESTAMP: Metric = Metric::gauge(
-    "frame_timestamp_seconds",
-    "When the values of this scrape were put together; they are sampled before the scrape, not by it.",
-    Unit::Seconds,
-)
-.float();
-/// What runs here.
-pub static BUILD: Metric = Metric::info("build_info", "The version that runs here.");
 /// Self-description's source name in `collect[]`.
 pub const SELF: &str = "self";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
-static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
-static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 8] = [
+pub static TABLES: [&[Column]; 9] = [
     &SOURCE_COLUMNS,
-    &TIMESTAMP_COLUMNS,
-    &BUILD_COLUMNS,
+    own::TABLES[0],
+    own::TABLES[1],
     &peaks::COLUMNS,
     table::TABLES[0],
     table::TABLES[1],
     verdicts::TABLES[0],
     verdicts::TABLES[1],
+    flags::TABLES[0],
 ];
 
 /// One source and what is remembered of it.
@@ -161,6 +154,7 @@ pub struct State {
     /// What limits them.
     pub courses: Courses,
     taken: Vec<Taken>,
+    survey: Survey,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -178,6 +172,7 @@ impl State {
         selection: Selection,
         tick: Duration,
         keep: Duration,
+        manner: Manner,
     ) -> Self {
         let mut list = SubjectsBuilder::default();
         for (key, info) in sources.iter().enumerate() {
@@ -195,12 +190,13 @@ impl State {
             tracker: Tracker::default(),
             courses: Courses::default(),
             taken: Vec::new(),
+            survey: Survey::new(manner),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
             link_continuity: Continuity::default(),
             described: None,
-            build: Arc::new(build_info()),
+            build: Arc::new(own::build_info()),
             sources: Arc::new(list.build()),
         }
     }
@@ -334,8 +330,11 @@ impl State {
     /// Puts the newest fresh blocks together.
     pub fn frame(&mut self, now: Monotonic, wall_ns: u64) -> Frame {
         self.describe_links(now);
-        let mut blocks =
-            vec![Arc::clone(&self.build), Arc::new(timestamp(now, wall_ns)), Arc::new(self.sources(now))];
+        let mut blocks = vec![
+            Arc::clone(&self.build),
+            Arc::new(own::timestamp(now, wall_ns)),
+            Arc::new(self.sources(now)),
+        ];
         blocks.extend(self.link_blocks.iter().cloned());
         for slot in self.slots.iter().filter(|slot| slot.shown) {
             if slot.plan.is_fresh(slot.confirmed, now, self.tick, slot.info.deadline) {
@@ -347,9 +346,12 @@ impl State {
         blocks.extend(table::blocks(self.tracker.entries(), moment).into_iter().map(Arc::new));
         let shown = table::shown(self.tracker.entries());
         blocks.extend(verdicts::blocks(&shown, &self.courses, now).into_iter().map(Arc::new));
+        self.survey.go_on(&blocks, &self.links, self.tracker.entries(), now);
+        blocks.extend(self.survey.block().cloned());
+        let flags = Arc::clone(self.survey.findings());
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
-        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }
+        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, flags, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.
@@ -382,17 +384,4 @@ impl State {
         }
         block
     }
-}
-
-fn timestamp(now: Monotonic, wall_ns: u64) -> Block {
-    let seconds = Cell::float(wall_ns as f64 / 1e9);
-    Block::of_host(SELF, now, &TIMESTAMP_COLUMNS, &Subjects::host(), vec![seconds])
-}
-
-fn build_info() -> Block {
-    let mut list = SubjectsBuilder::default();
-    list.row(0).label("version", env!("CARGO_PKG_VERSION"));
-    let mut block = Block::new(SELF, Monotonic::default(), &BUILD_COLUMNS, Arc::new(list.build()));
-    block.set(0, 0, Cell::integer(1));
-    block
 }

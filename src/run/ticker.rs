@@ -87,9 +87,9 @@ impl Ticker {
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
             .collect::<Result<_, _>>()?;
-        let Settings { selection, doors, keep, paces } = settings;
+        let Settings { selection, doors, keep, paces, manner } = settings;
         Ok(Self {
-            state: State::new(sources, selection, interval, keep),
+            state: State::new(sources, selection, interval, keep, manner),
             lanes,
             finished,
             clock,

@@ -1,6 +1,7 @@
 //! One tick: when it was, and the newest block of every source.
 
 use super::block::Block;
+use super::flag::Findings;
 use super::link::Links;
 use super::monotonic::Monotonic;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Frame {
     /// Bytes a second received and sent by each link between the last two readings, for pages. Not exported:
     /// Prometheus computes its own rates.
     pub rates: Option<Arc<Block>>,
+    /// Which links would slow a migration; the metrics of it are a block.
+    pub flags: Arc<Findings>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

@@ -5,6 +5,7 @@ pub mod block;
 pub mod cell;
 pub mod choice;
 pub mod continuity;
+pub mod flag;
 pub mod flow;
 pub mod frame;
 pub mod guest;

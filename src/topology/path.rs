@@ -62,7 +62,9 @@ fn host_side(egress: &Egress, links: &Links) -> Option<Index> {
     }
 }
 
-fn below(link: &Link, came_by: Option<Index>, links: &Links) -> Vec<Index> {
+/// The links that carry a link, one step towards the wire; of a bond all members that are up. `came_by` is the port of a bridge that
+/// the traffic enters by.
+pub fn below(link: &Link, came_by: Option<Index>, links: &Links) -> Vec<Index> {
     let ports = || links.all().iter().filter(|port| port.master == Some(link.index) && port.oper_up);
     match &*link.kind {
         "bond" | "team" => ports().map(|port| port.index).collect(),

@@ -3,6 +3,7 @@
 
 pub mod migrations;
 
+use crate::analysis::flags::survey::Manner;
 use crate::source::contract::Doors;
 use crate::topology::roles::{Choice, Patterns, Selection};
 use anyhow::Context;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub keep: Duration,
     /// Time between two readings of what moves.
     pub paces: Paces,
+    /// How flags of links are found; not configured, and not changed by a reload.
+    pub manner: Manner,
 }
 
 /// Time between two readings while a migration is on.
@@ -138,7 +141,7 @@ fn within<'de, D: Deserializer<'de>>(
 }
 
 /// A whole number and one of the units ms, s, m, h, d.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let number: u64 = text[..digits].parse().ok()?;
     let milliseconds = match text[digits..].trim() {
@@ -189,6 +192,7 @@ impl Config {
             doors: self.migrations.doors(),
             keep: self.migrations.keep,
             paces: Paces { fast: self.sampling.fast_interval, pause: self.sampling.pause_interval },
+            manner: Manner::default(),
         })
     }
 }

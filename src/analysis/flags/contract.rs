@@ -1,0 +1,44 @@
+//! What a flag is: it looks at one link and says whether its cause would slow a migration over it, alone and without
+//! knowing the other flags.
+//!
+//! A false flag is worse than a missing one: what cannot be told is `Unknown`, and what slows by less than a tenth is
+//! `Fine`, because repeated migrations differ by as much anyway.
+
+use super::state::LinkState;
+use crate::analysis::migrations::migration::Phase;
+pub use crate::sample::flag::Flagged;
+
+/// Below this factor nobody would notice (our choice: no authority was found).
+pub const WORTH: f64 = 1.1;
+
+/// One cause that can be told of an idle link.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its name in metrics.
+    pub cause: &'static str,
+    /// The phases that it slows.
+    pub phases: &'static [Phase],
+    /// How the factor is computed, in one sentence.
+    pub factor: &'static str,
+    /// What it means and what to do, where no rule of that name says so.
+    pub texts: Option<Texts>,
+    /// Looks at a link.
+    pub judge: fn(&LinkState) -> Flagged,
+}
+
+/// The words for a cause.
+#[derive(Debug)]
+pub struct Texts {
+    /// When it slows, in one sentence.
+    pub meaning: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// `Slows` if the factor is worth a flag, otherwise `Fine` with the same numbers.
+pub fn slows(ratio: f64, evidence: String, mend: Vec<String>) -> Flagged {
+    if ratio >= WORTH {
+        return Flagged::Slows { ratio, evidence, mend };
+    }
+    Flagged::Fine(evidence)
+}

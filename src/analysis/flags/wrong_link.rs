@@ -1,0 +1,54 @@
+//! `wrong_link`: migrations take this link, and a faster one is idle.
+
+use super::contract::{slows, Flag, Flagged, Texts};
+use super::state::LinkState;
+use super::words::bits;
+use crate::analysis::rules::contract::BOTH;
+
+/// The flag.
+pub static FLAG: Flag = Flag {
+    cause: "wrong_link",
+    phases: BOTH,
+    factor: "The other link's speed over this one's.",
+    texts: Some(Texts {
+        meaning: "The migration runs over a link other than the one meant for it, or a faster idle one exists.",
+        advice: "Name the faster link's address of the destination in the migration (virsh migrate --migrateuri tcp://ADDRESS), or in the \
+                 management's migration network.",
+    }),
+    judge: flag,
+};
+
+/// Told of links that a migration has taken: every host has slower links, and most are never meant for migrations.
+pub fn flag(link: &LinkState) -> Flagged {
+    let (Some(seen), Some(speed)) = (&link.seen, link.speed) else {
+        return Flagged::Unknown("a migration over this link, or its speed");
+    };
+    let Some(faster) = &link.faster else {
+        return Flagged::Fine("no other link with an address is faster and idle".into());
+    };
+    let evidence = format!(
+        "{} went over it at {}, while {} has {} and is idle",
+        seen.vm,
+        bits(speed as f64),
+        faster.name,
+        bits(faster.speed as f64)
+    );
+    slows(faster.speed as f64 / speed.max(1) as f64, evidence, Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{flag, Flagged};
+    use crate::analysis::flags::state::{Faster, LinkState, Seen};
+
+    #[test]
+    fn a_faster_link_rests() {
+        let seen = Some(Seen { vm: "web1".into(), ..Seen::default() });
+        let link = LinkState { seen, ..LinkState::example() };
+        assert!(matches!(flag(&link), Flagged::Fine(_)));
+        let faster = Some(Faster { name: "ens4".into(), speed: 12_500_000_000 });
+        let with = LinkState { faster: faster.clone(), ..link };
+        assert!(matches!(flag(&with), Flagged::Slows { ratio, .. } if ratio == 10.0));
+        assert!(matches!(flag(&LinkState { seen: None, ..with }), Flagged::Unknown(_)));
+    }
+}

@@ -1,0 +1,36 @@
+//! `miglink explain`: what a cause means.
+
+use super::arguments::{Explain, Output};
+use crate::output::explain::{causes, nearest};
+use anyhow::anyhow;
+use std::io::Write;
+
+/// Prints one cause, or all in a sentence each.
+pub fn run(arguments: &Explain) -> anyhow::Result<()> {
+    let causes = causes();
+    let text = match (&arguments.cause, arguments.output) {
+        (None, Output::Json) => {
+            format!("{:#}\n", serde_json::Value::from_iter(causes.iter().map(|cause| cause.json())))
+        }
+        (None, Output::Table) => {
+            let width = causes.iter().map(|cause| cause.name.len()).max().unwrap_or(0);
+            causes.iter().map(|cause| format!("{:width$}  {}\n", cause.name, cause.meaning())).collect()
+        }
+        (Some(name), output) => {
+            let found = causes.iter().find(|cause| cause.name == name);
+            let cause = found.ok_or_else(|| {
+                anyhow!(
+                    "there is no cause '{name}'; the nearest are {}; `miglink explain` lists all",
+                    nearest(name).join(", ")
+                )
+            })?;
+            match output {
+                Output::Table => cause.text(),
+                Output::Json => format!("{:#}\n", cause.json()),
+            }
+        }
+    };
+    // A reader that has enough (head, grep -q) is no failure.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    Ok(())
+}
