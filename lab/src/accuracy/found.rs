@@ -28,6 +28,8 @@ pub struct Judged {
     pub truth: Vec<String>,
     /// Seconds by cause that miglink accounted in it.
     pub found: BTreeMap<String, f64>,
+    /// Bytes a second that the hypervisor said it sent: shows whether the world was what the truth says.
+    pub rate: Option<f64>,
     /// The cause with most seconds; none if nothing was accounted.
     pub leading: Option<String>,
     /// From its beginning until a scrape named a true cause as the leading one, in seconds; none if that never came, or if
@@ -70,6 +72,7 @@ struct Point {
     scraped: f64,
     seconds: BTreeMap<String, f64>,
     leading: Option<String>,
+    bytes: Option<f64>,
 }
 
 /// Reads it out of the source's scrapes. `begin` and `end` are those of the copy of memory, in seconds since 1970.
@@ -82,12 +85,12 @@ pub fn read(stretches: &[Stretch], vm: &str, (begin, end): (f64, f64), source: &
             span.map_or(other, |span| (begin + span.0.as_secs_f64()).min(end))
         };
         let (from, until) = (at(stretch.from, begin), at(stretch.until, end));
+        let is_onset = !stretch.causes.iter().any(|cause| before.contains(cause));
+        before = &stretch.causes;
         if until - from < SHORTEST {
             found.too_short += 1;
             continue;
         }
-        let is_onset = !stretch.causes.iter().any(|cause| before.contains(cause));
-        before = &stretch.causes;
         found.stretches.push(judge(stretch, &points, begin, (from, until), is_onset));
     }
     found.alarms = alarms(stretches, &points, (begin, end));
@@ -118,6 +121,7 @@ fn judge(
         until: until - begin,
         truth: stretch.causes.clone(),
         found,
+        rate: rate(points, from, until),
         leading,
         verdict_after: verdict_after.filter(|_| is_onset),
         is_onset,
@@ -135,6 +139,8 @@ fn points(vm: &str, source: &Timeline) -> Vec<Point> {
                 scraped: scrape.at,
                 seconds: seconds(scrape, vm),
                 leading: leading(scrape, vm),
+                bytes: Selector::new(names::TRANSFERRED, &[("vm", vm), ("direction", "outgoing")])
+                    .sum(&scrape.samples),
             });
         }
     }
@@ -175,6 +181,14 @@ fn seconds_at(points: &[Point], begin: f64, at: f64) -> BTreeMap<String, f64> {
         (cause.clone(), before + (now - before) * part)
     });
     between.collect()
+}
+
+/// Between the first and the last frame of a stretch.
+fn rate(points: &[Point], from: f64, until: f64) -> Option<f64> {
+    let told = points.iter().filter(|point| (from..=until).contains(&point.made));
+    let told: Vec<(f64, f64)> = told.filter_map(|point| Some((point.made, point.bytes?))).collect();
+    let ((start, first), (end, last)) = (told.first()?, told.last()?);
+    (end > start).then(|| (last - first) / (end - start))
 }
 
 fn alarms(stretches: &[Stretch], points: &[Point], (begin, end): (f64, f64)) -> Vec<Alarm> {

@@ -13,6 +13,7 @@ pub fn stretch(stretch: &Judged) -> String {
     let found: Vec<String> =
         found.iter().map(|(cause, seconds)| format!("{cause} {:.0} %", *seconds / sum * 100.0)).collect();
     let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+    let found = stretch.rate.map_or(found.clone(), |rate| format!("{found} at {:.1} MB/s", rate / 1e6));
     let (truth, late) = (stretch.truth.join(" or "), stretch.verdict_after);
     let late = late.map_or(String::new(), |late| format!(" after {late:.1} s"));
     if is_right(stretch) {

@@ -64,7 +64,7 @@ fn judged(truth: &[&str], found: &[(&str, f64)], verdict_after: Option<f64>) -> 
     let found: BTreeMap<String, f64> = found.iter().map(|(c, s)| ((*c).to_owned(), *s)).collect();
     let leading = found.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(cause, _)| cause.clone());
     let truth = truth.iter().map(|cause| (*cause).to_owned()).collect();
-    Judged { from: 0.0, until: 4.0, truth, found, leading, verdict_after, is_onset: true }
+    Judged { from: 0.0, until: 4.0, truth, found, rate: None, leading, verdict_after, is_onset: true }
 }
 
 fn run(family: &str, stretches: Vec<Judged>, alarms: usize) -> Run {

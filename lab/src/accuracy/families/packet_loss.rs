@@ -7,7 +7,7 @@ use crate::accuracy::recipe::Recipe;
 /// The family.
 pub static FAMILY: Family = Family {
     name: "packet_loss",
-    made: "random loss in a router behind a delay, with cubic, so much that Mathis' bound is at most a third of the \
+    made: "random loss in a router behind a delay, with cubic or reno, so much that Mathis' bound is at most a third of the \
            router's rate; in some from midway on. (BBR bears such loss: it is among path_congestion's variants.)",
     weight: 1,
     make,
@@ -28,8 +28,8 @@ fn make(draw: &mut Draw, number: u32) -> Recipe {
     let rate = (bound as u64 * 3).clamp(40, 400);
     let at = draw.within(2500, 3000);
     let percent = format!("{}.{:02}%", loss / 100, loss % 100);
-    let cubic = |recipe: Recipe| recipe.sysctl("source", "net.ipv4.tcp_congestion_control", "cubic");
-    let recipe = cubic(Recipe::new(6000).path("rate: unlimited"));
+    let control = draw.one_of(&["cubic", "cubic", "reno"]);
+    let recipe = Recipe::new(6000).path("rate: unlimited").path(format!("congestion_control: {control}"));
     let router = format!("rate: {rate}mbit, queue: 512KiB, delay: {delay}ms");
     let mut recipe = if number.is_multiple_of(3) {
         recipe

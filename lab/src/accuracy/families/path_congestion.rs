@@ -26,10 +26,10 @@ fn make(draw: &mut Draw, number: u32) -> Recipe {
     let mut recipe = Recipe::new(5000).path("rate: unlimited");
     match number % 4 {
         0 => {
-            recipe = recipe.sysctl("source", "net.ipv4.tcp_congestion_control", "bbr");
+            recipe = recipe.path("congestion_control: bbr");
             router = format!("{router}, loss: 0.{}%", draw.within(2, 9));
         }
-        1 => recipe = recipe.sysctl("source", "net.ipv4.tcp_congestion_control", "cubic"),
+        1 => recipe = recipe.path("congestion_control: cubic"),
         _ => {}
     }
     let mut recipe =

@@ -22,7 +22,7 @@ fn make(draw: &mut Draw, _number: u32) -> Recipe {
         recipe = recipe.migrate(format!("multifd: {channels}"));
     }
     if draw.within(0, 2) == 0 {
-        recipe = recipe.sysctl("source", "net.ipv4.tcp_congestion_control", "cubic");
+        recipe = recipe.path("congestion_control: cubic");
     }
     recipe
 }
