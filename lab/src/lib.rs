@@ -5,6 +5,7 @@
 //! (`faults`), and compares what QEMU's own events say (`truth`) with what miglink says (`check`). What it makes is
 //! written down first and removed at the end, or by the next run (`made`).
 
+pub mod accuracy;
 pub mod causes;
 pub mod check;
 pub mod cli;

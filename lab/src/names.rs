@@ -21,8 +21,12 @@ pub const PAUSE: &str = "miglink_migration_guest_downtime_seconds";
 /// Sum of all pauses, by `direction`.
 pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
 /// What the lab keeps of a scrape: the rest has other tests.
-pub const KEPT: [&str; 2] = ["miglink_migration", "miglink_source_success"];
+pub const KEPT: [&str; 3] = ["miglink_migration", "miglink_source_success", FRAME];
 /// The same bytes by whoever counts them.
 pub const CARRIED: &str = "miglink_migration_carried_bytes_total";
 /// Seconds that each cause took.
 pub const LIMITED: &str = "miglink_migration_limited_seconds_total";
+/// 1 for the cause that leads.
+pub const LEADING: &str = "miglink_migration_leading_cause";
+/// When the frame that a scrape got was made, in seconds since 1970.
+pub const FRAME: &str = "miglink_frame_timestamp_seconds";

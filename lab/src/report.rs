@@ -61,7 +61,7 @@ fn judged(check: &Check) -> String {
 }
 
 /// Writes what was scraped, for people who look into a failure.
-pub fn write_timelines(folder: &Path, timelines: &[Timeline; 2]) -> Result<()> {
+pub fn write_timelines(folder: &Path, timelines: &[Timeline]) -> Result<()> {
     for (name, timeline) in ["source.json", "destination.json"].into_iter().zip(timelines) {
         let scrapes: Vec<Value> = timeline
             .0

@@ -28,6 +28,8 @@ pub struct Options {
     pub miglink: Option<PathBuf>,
     /// Whether the run's folder stays, with logs and what was scraped.
     pub keep: bool,
+    /// For many runs: a miglink on the source alone, and nothing is measured beforehand.
+    pub brief: bool,
 }
 
 /// What came out.
@@ -63,6 +65,15 @@ pub struct Lab {
     made: Made,
 }
 
+/// What happened, and what miglinks said meanwhile.
+#[derive(Debug)]
+pub struct Observed {
+    /// What really happened to each guest.
+    pub truths: Vec<Truth>,
+    /// What each miglink said, the source's first.
+    pub timelines: Vec<Timeline>,
+}
+
 /// How long miglink may take to tell of an end; libvirt tells it up to three seconds after.
 const SETTLE: Duration = Duration::from_secs(6);
 
@@ -71,22 +82,31 @@ const SETTLE: Duration = Duration::from_secs(6);
 /// # Errors
 /// When it cannot be done here (the message begins with `SKIPPED:`), or the machine or a hypervisor fails.
 pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcomes> {
-    let mut lab = Lab::start(scenario, options, stop)?;
-    let truths = lab.migrate(stop, |_| ())?;
-    lab.settle(stop)?;
+    let Observed { truths, timelines } = observe(scenario, options, stop)?;
     let (mut checks, mut said) = (check::scenario(scenario, &truths), Vec::new());
-    let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
     if let Ok(both) = <[Timeline; 2]>::try_from(timelines) {
         checks.extend(check::exporters(scenario, &truths, &both));
         checks.extend(causes::check(scenario, &truths, &both[0]));
         for (side, timeline) in Side::BOTH.into_iter().zip(&both) {
             said.extend(truths.iter().map(|truth| Said::of(truth, side, timeline)));
         }
-        if options.keep {
-            report::write_timelines(lab.made.folder(), &both)?;
-        }
     }
     Ok(Outcomes { name: scenario.name.clone(), truths, said, checks })
+}
+
+/// Runs a scenario and compares nothing.
+///
+/// # Errors
+/// As [`run`].
+pub fn observe(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Observed> {
+    let mut lab = Lab::start(scenario, options, stop)?;
+    let truths = lab.migrate(stop, |_| ())?;
+    lab.settle(stop)?;
+    let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
+    if options.keep {
+        report::write_timelines(lab.made.folder(), &timelines)?;
+    }
+    Ok(Observed { truths, timelines })
 }
 
 impl Lab {
@@ -112,12 +132,12 @@ impl Lab {
         pair.hold_monitors(scenario.watch == Watch::Flow)?;
         let mut exporters = Vec::new();
         if let Some(binary) = &options.miglink {
-            for host in &hosts {
+            for host in hosts.iter().take(if options.brief { 1 } else { 2 }) {
                 let configuration = qemu::miglink_configuration(host, scenario);
                 exporters.push(Exporter::start(&made, host, binary, &configuration, stop)?);
             }
         }
-        if scenario.vm.dirty_rate.is_some() {
+        if scenario.vm.dirty_rate.is_some() && !options.brief {
             pair.measure(scenario.vm.dirty)?;
         }
         Ok(Self { exporters, pair, faults, hosts, world, scenario: scenario.clone(), made })

@@ -26,6 +26,8 @@ enum Task {
     /// Real live migrations between two hosts made of namespaces (root)
     #[command(subcommand)]
     Lab(lab::cli::Command),
+    /// How often miglink's verdicts are right, over many real live migrations with known causes (root)
+    Accuracy(lab::accuracy::command::Arguments),
     /// One real, slow live migration to look at, with miglink's page (root)
     Demo(lab::demo::Arguments),
     /// Benchmarks of the whole program; without a name: which there are
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Vm(args) => vm::run(&args),
         Task::Lab(command) => migrations::run(&command),
+        Task::Accuracy(arguments) => migrations::accuracy(&arguments),
         Task::Demo(arguments) => migrations::demo(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };

@@ -1,7 +1,8 @@
-//! `cargo xtask lab` and `cargo xtask demo`: install what the lab needs, then hand over to it.
+//! `cargo xtask lab`, `accuracy` and `demo`: install what the lab needs, then hand over to it.
 
 use crate::apt;
 use anyhow::{ensure, Result};
+use lab::accuracy::command as accuracy;
 use lab::cli::{self, Command};
 use lab::demo;
 use lab::exporter::binary;
@@ -24,6 +25,14 @@ pub fn run(command: &Command) -> Result<ExitCode> {
         eprintln!("{error:#}; scenarios that need them are skipped");
     }
     cli::perform(command)
+}
+
+/// Judges miglink over many migrations.
+pub fn accuracy(arguments: &accuracy::Arguments) -> Result<ExitCode> {
+    if arguments.list.is_none() {
+        apt::ensure(&PACKAGES)?;
+    }
+    accuracy::run(arguments)
 }
 
 /// Shows one migration; it needs no libvirt.

@@ -128,6 +128,31 @@ pub struct Path {
     pub mtu: Option<u16>,
     /// A router between them.
     pub router: Option<Router>,
+    /// How the hosts' senders react to the network; without it, as this machine does.
+    pub congestion_control: Option<CongestionControl>,
+}
+
+/// A congestion control that every kernel of the lab has. Which one a flow uses decides what loss does to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CongestionControl {
+    /// Linux' own default: loss halves it, nearly.
+    Cubic,
+    /// The classic: loss halves it.
+    Reno,
+    /// It goes by measured rate and bears some loss.
+    Bbr,
+}
+
+impl CongestionControl {
+    /// Its name in the kernel.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "cubic",
+            Self::Reno => "reno",
+            Self::Bbr => "bbr",
+        }
+    }
 }
 
 /// A router between the hosts, and its port towards the destination.
@@ -175,6 +200,10 @@ impl Scenario {
         );
         let direct = self.namespaced.is_none() || self.path.router.is_none();
         ensure!(direct, "namespaced: not together with path.router");
+        ensure!(
+            self.namespaced.is_none() || self.path.congestion_control.is_none(),
+            "path.congestion_control: not together with namespaced, whose routes are others"
+        );
         let plain = self.namespaced.is_none() && self.count == 1;
         ensure!(
             plain || !self.watch.by_libvirt(),

@@ -1,7 +1,7 @@
 //! Scenario files: what the contract has is read, what it has not is refused with its place.
 
 use super::fault::{Fault, Side};
-use super::{Attachment, Compression, Scenario, Watch};
+use super::{Attachment, Compression, CongestionControl, Scenario, Watch};
 use crate::units::{Rate, Span};
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ watch:   qmp
 count:   2
 namespaced: false
 migrate: {max_bandwidth: unlimited, downtime_limit: 300ms, multifd: 2, compression: zlib, auto_converge: false, postcopy_after: never}
-path:    {rate: 400mbit, mtu: 1500, router: {rate: 300mbit, queue: 256KiB, delay: 10ms, loss: 0.2%}}
+path:    {rate: 400mbit, mtu: 1500, congestion_control: cubic, router: {rate: 300mbit, queue: 256KiB, delay: 10ms, loss: 0.2%}}
 faults:
   - {kind: competing_traffic, at: 2s, until: 6s, streams: 3, port: 5201}
   - {kind: sysctl, side: destination, set: {net.ipv4.tcp_rmem: \"4096 32768 32768\", net.ipv4.tcp_sack: 0}}
@@ -44,6 +44,7 @@ fn the_whole_contract_is_read() {
     assert_eq!((scenario.watch, scenario.count, scenario.namespaced), (Watch::Qmp, 2, None));
     assert_eq!(scenario.migrate.compression, Compression::Zlib);
     assert_eq!(scenario.migrate.postcopy_after, None);
+    assert_eq!(scenario.path.congestion_control, Some(CongestionControl::Cubic));
     assert_eq!(scenario.path.router.unwrap().delay, Some(Span(Duration::from_millis(10))));
     assert_eq!(scenario.faults.len(), 9);
     let Fault::Sysctl { side: Side::Destination, set } = &scenario.faults[1] else { unreachable!() };
@@ -90,6 +91,7 @@ fn what_cannot_be_is_refused() {
         ("vm: {memory: 4MiB, dirty: 2MiB}", "vm.memory"),
         ("vm: {memory: 64MiB, dirty: 60MiB}", "vm.dirty"),
         ("count: 9", "count"),
+        ("path: {congestion_control: vegas}", "cubic"),
         ("migrate: {compression: zstd}", "multifd"),
         ("faults: [{kind: freeze, side: source, at: 3s, until: 2s}]", "until"),
         ("faults: [{kind: sysctl, side: source, set: {kernel.panic: 1}}]", "net."),

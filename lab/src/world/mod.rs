@@ -111,9 +111,16 @@ impl World {
             shell::run(&format!("ip -n {name} link set {LINK} mtu {mtu}"))?;
         }
         shell::run(&format!("ip -n {name} link set {LINK} up"))?;
+        // The route says it, not the namespace's sysctl, which allows only what the machine's owner has allowed to all.
+        let control =
+            path.congestion_control.map_or(String::new(), |control| format!(" congctl {}", control.name()));
+        let net = u8::from(side == Side::Destination && self.routed);
         if self.routed {
-            let net = u8::from(side == Side::Destination);
-            shell::run(&format!("ip -n {name} route add 10.78.0.0/16 via 10.78.{net}.254"))?;
+            shell::run(&format!("ip -n {name} route add 10.78.0.0/16 via 10.78.{net}.254{control}"))?;
+        } else if !control.is_empty() {
+            let own =
+                format!("10.78.{net}.0/24 dev {LINK} proto kernel scope link src {}", self.address(side));
+            shell::run(&format!("ip -n {name} route change {own}{control}"))?;
         }
         shape::link(&name, LINK, path.rate)
     }

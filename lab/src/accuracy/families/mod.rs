@@ -1,0 +1,74 @@
+//! What is made real: one file and one line a family. A family is named after the cause that it makes, and its variants
+//! differ in rates, sizes, strength, onset and end.
+
+mod bandwidth_cap;
+mod compression;
+mod dirty_pages;
+mod healthy;
+mod link_shared;
+mod packet_loss;
+mod path_congestion;
+mod receive_window;
+mod receiver_cpu;
+mod send_buffer;
+mod sender_cpu;
+mod sender_idle;
+mod storage_on_link;
+mod traffic_shaping;
+mod two_causes;
+
+use super::draw::Draw;
+use super::recipe::Recipe;
+
+/// One of them.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name: the cause, `two_causes` or `healthy`.
+    pub name: &'static str,
+    /// What is made, and why that is the truth.
+    pub made: &'static str,
+    /// How many variants it has for each one that other families have.
+    pub weight: u32,
+    /// Makes the variant of a number.
+    pub make: fn(&mut Draw, u32) -> Recipe,
+}
+
+/// The name of the family in which nothing is wrong.
+pub const HEALTHY: &str = "healthy";
+
+/// All families.
+pub static FAMILIES: &[&Family] = &[
+    &bandwidth_cap::FAMILY,
+    &sender_cpu::FAMILY,
+    &sender_idle::FAMILY,
+    &send_buffer::FAMILY,
+    &receive_window::FAMILY,
+    &receiver_cpu::FAMILY,
+    &link_shared::FAMILY,
+    &storage_on_link::FAMILY,
+    &traffic_shaping::FAMILY,
+    &packet_loss::FAMILY,
+    &path_congestion::FAMILY,
+    &dirty_pages::FAMILY,
+    &compression::FAMILY,
+    &two_causes::FAMILY,
+    &healthy::FAMILY,
+];
+
+/// Causes of the closed list that no family makes, and what they are judged on instead.
+pub const NOT_MADE: &[(&str, &str)] = &[
+    ("link_saturated", "a veth has no speed that it keeps to; constructed windows (unit tests of the rule)"),
+    ("ring_overflow", "a veth has no receive ring; constructed windows, and driver statistics of 22 drivers"),
+    ("softnet_backlog", "one flow between namespaces does not fill a CPU's backlog; constructed windows"),
+    ("single_stream", "needs a bond of real links; not judged here"),
+    ("wrong_link", "the lab's hosts have one link; not judged here"),
+    ("mtu_mismatch", "both ends of a veth have one MTU; not judged here"),
+    ("pause_frames, link_degraded, pcie_limited", "need real hardware; not judged here"),
+    ("rdma_unused, rdma_congestion", "need real hardware; not judged here"),
+];
+
+/// The bandwidth of most links of the families, in megabits a second: slow enough for an emulated guest to fill.
+const SLOW: u64 = 80;
+/// The fastest that two emulated hypervisors fill without a thread of theirs becoming the limit (measured: a plain
+/// migration over an unlimited veth does 2 to 3 Gb/s).
+const FAST: u64 = 600;
