@@ -1,5 +1,6 @@
 //! SHELL. The agent's tick, the server, start and stop, the subcommands. Only here a clock is read.
 
+pub mod about;
 pub mod agent;
 pub mod arguments;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
+use super::about;
 use super::schedule::Plan;
 use super::signs::Signs;
 use crate::analysis::migrations::entry::Entry;
@@ -7,7 +8,8 @@ use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
 use crate::analysis::verdicts::course::{Courses, Taken};
-use crate::analysis::verdicts::table as verdicts;
+use crate::analysis::verdicts::surroundings::Said;
+use crate::analysis::verdicts::{table as verdicts, told};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
@@ -32,26 +34,15 @@ pub static SUCCESS: Metric =
 pub static DURATION: Metric =
     Metric::gauge("source_duration_seconds", "How long the source's last reading took.", Unit::Seconds)
         .float();
-/// When the frame was made.
-pub static TIMESTAMP: Metric = Metric::gauge(
-    "frame_timestamp_seconds",
-    "When the values of this scrape were put together; they are sampled before the scrape, not by it.",
-    Unit::Seconds,
-)
-.float();
-/// What runs here.
-pub static BUILD: Metric = Metric::info("build_info", "The version that runs here.");
 /// Self-description's source name in `collect[]`.
 pub const SELF: &str = "self";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
-static TIMESTAMP_COLUMNS: [Column; 1] = [Column::of(&TIMESTAMP)];
-static BUILD_COLUMNS: [Column; 1] = [Column::of(&BUILD)];
 /// The tables that the agent makes itself, for the lists of metrics.
 pub static TABLES: [&[Column]; 8] = [
     &SOURCE_COLUMNS,
-    &TIMESTAMP_COLUMNS,
-    &BUILD_COLUMNS,
+    &about::TIMESTAMP_COLUMNS,
+    &about::BUILD_COLUMNS,
     &peaks::COLUMNS,
     table::TABLES[0],
     table::TABLES[1],
@@ -158,7 +149,8 @@ pub struct State {
     pub keep: Duration,
     tick: Duration,
     tracker: Tracker,
-    courses: Courses,
+    /// What limits the migrations.
+    pub courses: Courses,
     taken: Vec<Taken>,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
@@ -199,7 +191,7 @@ impl State {
             link_blocks: Vec::new(),
             link_continuity: Continuity::default(),
             described: None,
-            build: Arc::new(build_info()),
+            build: Arc::new(about::build_info()),
             sources: Arc::new(list.build()),
         }
     }
@@ -252,8 +244,9 @@ impl State {
     }
 
     fn note_surroundings(&mut self, place: usize) {
-        let Slot { info, blocks, .. } = &self.slots[place];
-        self.courses.surroundings.note(info.name, blocks, &self.links, &self.followed.links);
+        let Slot { info, blocks, facts, .. } = &self.slots[place];
+        let said = Said { source: info.name, blocks, facts };
+        self.courses.surroundings.note(said, &self.links, &self.followed);
     }
 
     /// What belongs to migrations goes to their tracker, at the moment of its reading.
@@ -289,7 +282,8 @@ impl State {
         self.tracker.tick(now, self.keep);
         let before = std::mem::take(&mut self.followed);
         self.followed = self.tracker.followed(&before, now);
-        if self.followed.links != before.links {
+        if self.followed.links != before.links || self.followed.wanted.is_empty() != before.wanted.is_empty()
+        {
             (0..self.slots.len()).for_each(|place| self.note_surroundings(place));
         }
     }
@@ -333,8 +327,11 @@ impl State {
     /// Puts the newest fresh blocks together.
     pub fn frame(&mut self, now: Monotonic, wall_ns: u64) -> Frame {
         self.describe_links(now);
-        let mut blocks =
-            vec![Arc::clone(&self.build), Arc::new(timestamp(now, wall_ns)), Arc::new(self.sources(now))];
+        let mut blocks = vec![
+            Arc::clone(&self.build),
+            Arc::new(about::timestamp(now, wall_ns)),
+            Arc::new(self.sources(now)),
+        ];
         blocks.extend(self.link_blocks.iter().cloned());
         for slot in self.slots.iter().filter(|slot| slot.shown) {
             if slot.plan.is_fresh(slot.confirmed, now, self.tick, slot.info.deadline) {
@@ -346,9 +343,10 @@ impl State {
         blocks.extend(table::blocks(self.tracker.entries(), moment).into_iter().map(Arc::new));
         let shown = table::shown(self.tracker.entries());
         blocks.extend(verdicts::blocks(&shown, &self.courses, now).into_iter().map(Arc::new));
+        let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
-        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, reports }
+        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, verdicts, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.
@@ -381,17 +379,4 @@ impl State {
         }
         block
     }
-}
-
-fn timestamp(now: Monotonic, wall_ns: u64) -> Block {
-    let seconds = Cell::float(wall_ns as f64 / 1e9);
-    Block::of_host(SELF, now, &TIMESTAMP_COLUMNS, &Subjects::host(), vec![seconds])
-}
-
-fn build_info() -> Block {
-    let mut list = SubjectsBuilder::default();
-    list.row(0).label("version", env!("CARGO_PKG_VERSION"));
-    let mut block = Block::new(SELF, Monotonic::default(), &BUILD_COLUMNS, Arc::new(list.build()));
-    block.set(0, 0, Cell::integer(1));
-    block
 }

@@ -3,6 +3,7 @@
 use super::block::Block;
 use super::link::Links;
 use super::monotonic::Monotonic;
+use super::verdict::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Frame {
     /// Bytes a second received and sent by each link between the last two readings, for pages. Not exported:
     /// Prometheus computes its own rates.
     pub rates: Option<Arc<Block>>,
+    /// What limited each migration.
+    pub verdicts: Vec<Verdict>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub sampling: Sampling,
     /// How migrations are found.
     pub migrations: migrations::Migrations,
+    /// Links that are meant for migrations, by name.
+    dedicated: Vec<Pattern>,
 }
 
 /// What the configuration says to the agent.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub keep: Duration,
     /// Time between two readings of what moves.
     pub paces: Paces,
+    /// Links that are meant for migrations.
+    pub dedicated: Patterns,
 }
 
 /// Time between two readings while a migration is on.
@@ -189,6 +193,7 @@ impl Config {
             doors: self.migrations.doors(),
             keep: self.migrations.keep,
             paces: Paces { fast: self.sampling.fast_interval, pause: self.sampling.pause_interval },
+            dedicated: patterns(&self.dedicated)?,
         })
     }
 }
@@ -215,10 +220,11 @@ mod tests {
 
     #[test]
     fn a_full_file_is_understood() {
-        let text = "links:\n  include: ['bond0', 'ens.*']\n  exclude: [ens9]\n  kinds: {exclude: [macvlan]}\n  drivers: {include: [ice]}\nsampling: {interval: 500ms}\n";
+        let text = "links:\n  include: ['bond0', 'ens.*']\n  exclude: [ens9]\n  kinds: {exclude: [macvlan]}\n  drivers: {include: [ice]}\nsampling: {interval: 500ms}\ndedicated: ['ens3f[01]']\n";
         let config = Config::parse(text).expect("valid");
         assert_eq!(config.sampling.interval, Duration::from_millis(500));
-        assert!(config.settings().is_ok());
+        let settings = config.settings().expect("patterns");
+        assert!(settings.dedicated.matches("ens3f1") && !settings.dedicated.matches("ens3f10"));
     }
 
     #[test]
