@@ -65,6 +65,7 @@ pub fn exporters(scenario: &Scenario, truths: &[Truth], timelines: &[Timeline; 2
             checks.extend(guest(scenario, truth, side, timeline));
         }
     }
+    checks.extend(truths.iter().map(|truth| uuid(truth, timelines)));
     checks
 }
 
@@ -97,6 +98,17 @@ fn results(scenario: &Scenario, side: Side, timeline: &Timeline) -> Check {
         found,
         is_right,
     )
+}
+
+/// Both hosts call the guest by one UUID, by which their series are joined.
+fn uuid(truth: &Truth, timelines: &[Timeline; 2]) -> Check {
+    let [source, destination] = [0, 1].map(|at: usize| {
+        let labels = [("vm", truth.vm.as_str()), ("direction", Side::BOTH[at].direction())];
+        timelines[at].label(names::INFO, &labels, names::UUID).unwrap_or_default()
+    });
+    let is_one = !source.is_empty() && source == destination;
+    let found = if is_one { source } else { format!("'{source}' and '{destination}'") };
+    Check::new(format!("{} UUID", truth.vm), "the same on both hosts", found, is_one)
 }
 
 fn same(a: f64, b: f64) -> bool {
@@ -187,7 +199,7 @@ mod tests {
     fn timeline(direction: &str, bytes: u32, pause: &str) -> Timeline {
         let labels = format!("vm=\"guest1\",direction=\"{direction}\"");
         let text = format!(
-            "miglink_migration_info{{{labels},device=\"mig0\"}} 1\n\
+            "miglink_migration_info{{{labels},device=\"mig0\",uuid=\"a-1\"}} 1\n\
              miglink_migrations_total{{direction=\"{direction}\",result=\"completed\"}} 1\n\
              miglink_migration_transferred_bytes_total{{{labels}}} {bytes}\n\
              miglink_migration_guest_downtime_seconds{{{labels}}} {pause}\n"

@@ -4,6 +4,8 @@
 pub const INFO: &str = "miglink_migration_info";
 /// The label of [`INFO`] with the link beneath `device`.
 pub const WIRE: &str = "wire";
+/// The label of [`INFO`] with the guest's UUID.
+pub const UUID: &str = "uuid";
 /// Ended migrations by `direction` and `result`.
 pub const MIGRATIONS: &str = "miglink_migrations_total";
 /// Bytes of a migration.

@@ -4,15 +4,17 @@
 //! is not known is left out, as its series is.
 
 use super::flags;
-use super::migrations;
+use super::migrations::{self, Row};
 use super::sink::CHUNK;
+use super::verdicts::{self, Explained};
 use crate::sample::block::Block;
 use crate::sample::frame::Frame;
 use crate::sample::metric::{Column, Form};
 use crate::sample::subject::{Key, Subjects};
+use crate::sample::verdict::{Part, Verdict};
 use crate::topology::description;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ struct Object<'a> {
     figures: Vec<(&'a Block, usize)>,
     /// What would slow a migration; `None` where nobody has looked.
     flags: Option<Vec<Value>>,
+    verdicts: Option<Value>,
 }
 
 impl Serialize for Object<'_> {
@@ -44,6 +47,9 @@ impl Serialize for Object<'_> {
         }
         if let Some(flags) = &self.flags {
             map.serialize_entry("flags", flags)?;
+        }
+        if let Some(verdicts) = &self.verdicts {
+            map.serialize_entry("verdicts", verdicts)?;
         }
         map.end()
     }
@@ -91,14 +97,46 @@ pub fn migrations(frame: &Frame) -> Vec<u8> {
     let mut out = head(frame, "migrations");
     for (place, row) in migrations::rows(frame).into_iter().enumerate() {
         let (info, at) = row.info;
-        add(
-            &mut out,
-            place == 0,
-            &Object { labels: info.subjects.pairs(at).collect(), figures: vec![row.figures], flags: None },
-        );
+        let verdict = verdicts::of(frame, &row);
+        let object = Object {
+            labels: info.subjects.pairs(at).collect(),
+            figures: vec![row.figures],
+            flags: None,
+            verdicts: verdict.map(|verdict| told(verdict, &row)),
+        };
+        add(&mut out, place == 0, &object);
     }
     out.extend_from_slice(b"\n]}\n");
     out
+}
+
+/// What limited a migration: phase by phase, and `now` while it runs.
+fn told(verdict: &Verdict, row: &Row<'_>) -> Value {
+    let leading = |part: &Part| {
+        let Explained { meaning, advice, commands } = verdicts::explain(part, row);
+        json!({
+            "cause": part.cause,
+            "share": part.share,
+            "evidence": part.evidence,
+            "meaning": meaning,
+            "advice": advice,
+            "commands": commands,
+        })
+    };
+    let mut told = serde_json::Map::new();
+    if let Some(now) = &verdict.now {
+        told.insert("now".into(), json!({ "leading": leading(now) }));
+    }
+    for phase in &verdict.phases {
+        let causes = phase.parts.iter().map(|part| {
+            let known = json!({"seconds": part.seconds, "share": part.share, "evidence": part.evidence});
+            (part.cause.to_owned(), known)
+        });
+        let causes: serde_json::Map<_, _> = causes.collect();
+        let led = phase.parts.first().map(leading);
+        told.insert(phase.phase.into(), json!({ "leading": led, "causes": causes }));
+    }
+    Value::Object(told)
 }
 
 /// The body of `/api/v1/links`, chunk by chunk: the links that are shown, by name.
@@ -166,7 +204,8 @@ impl Links {
             None => own.pairs(place).collect(),
         };
         let figures = blocks().filter_map(|block| Some((block, row(block)?))).collect();
-        Object { labels, figures, flags: self.judged.contains(&link.key).then(|| self.flags(link.key)) }
+        let flags = self.judged.contains(&link.key).then(|| self.flags(link.key));
+        Object { labels, figures, flags, verdicts: None }
     }
 }
 
@@ -204,6 +243,7 @@ mod tests {
     use crate::sample::metric::{Column, Metric, Unit};
     use crate::sample::monotonic::Monotonic;
     use crate::sample::subject::SubjectsBuilder;
+    use crate::sample::verdict::{Part, PhaseVerdict, Verdict};
     use proptest::prelude::{prop_assert_eq, proptest};
     use serde_json::{json, Value};
     use std::sync::Arc;
@@ -225,6 +265,26 @@ mod tests {
         assert_eq!((second.get("migration_phase"), &second["migration_result"]), (None, &json!("completed")));
         assert_eq!(second["migration_guest_downtime_seconds"], json!(0.419));
         assert_eq!(read(&migrations(&Frame::default()))["migrations"], json!([]));
+    }
+
+    #[test]
+    fn a_migration_says_why_it_is_slow_and_what_to_do() {
+        let part = |cause, seconds, share| Part { cause, seconds, share, evidence: "ens3f0: full".into() };
+        let parts = vec![part("storage_on_link", 3.0, 0.75), part("unknown", 1.0, 0.25)];
+        let verdict = Verdict {
+            migration: 2,
+            now: Some(part("traffic_shaping", 1.5, 1.0)),
+            phases: vec![PhaseVerdict { phase: "memory_copy", parts }],
+        };
+        let told =
+            Frame { verdicts: vec![verdict], ..frame(&[finished(1, "b", 10, 30), running(2, "a b", 90)]) };
+        let body = read(&migrations(&told));
+        let verdicts = &body["migrations"][0]["verdicts"];
+        assert_eq!(verdicts["memory_copy"]["causes"]["storage_on_link"]["share"], json!(0.75));
+        assert_eq!(verdicts["memory_copy"]["leading"]["cause"], json!("storage_on_link"));
+        assert_eq!(verdicts["now"]["leading"]["commands"][0], json!("tc -s qdisc show dev vmbr0"));
+        assert_eq!(verdicts["now"]["leading"]["evidence"], json!("ens3f0: full"));
+        assert!(body["migrations"][1].get("verdicts").is_none(), "it was not judged");
     }
 
     static SOMETHING: Metric = Metric::gauge("link_something", "A thing.", Unit::None);

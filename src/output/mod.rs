@@ -13,3 +13,4 @@ pub mod negotiation;
 pub mod page;
 pub mod sink;
 pub mod units;
+pub mod verdicts;

@@ -15,6 +15,7 @@ pub mod process;
 pub mod schedule;
 pub mod serve;
 pub mod signs;
+mod slot;
 pub mod state;
 pub mod ticker;
 pub mod totals;

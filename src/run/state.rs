@@ -1,8 +1,8 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
 use super::own;
-use super::schedule::Plan;
 use super::signs::Signs;
+use super::slot::Slot;
 use crate::analysis::flags::survey::{Manner, Survey};
 use crate::analysis::flags::table as flags;
 use crate::analysis::migrations::entry::Entry;
@@ -10,18 +10,19 @@ use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
 use crate::analysis::verdicts::course::{Courses, Taken};
-use crate::analysis::verdicts::table as verdicts;
+use crate::analysis::verdicts::surroundings::Said;
+use crate::analysis::verdicts::{table as verdicts, told};
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
-use crate::sample::frame::{Frame, Outcome, SourceReport};
+use crate::sample::frame::{Frame, Outcome};
 use crate::sample::guest::Followed;
 use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::migration::What;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Subjects, SubjectsBuilder};
-use crate::source::contract::{Fact, Reading, Source, SourceError, SourceInfo};
+use crate::source::contract::{Reading, SourceError, SourceInfo};
 use crate::source::{flows, link_bursts, link_counters, threads};
 use crate::topology::description::{self, Facts};
 use crate::topology::roles::{self, Selection};
@@ -52,88 +53,6 @@ pub static TABLES: [&[Column]; 9] = [
     flags::TABLES[0],
 ];
 
-/// One source and what is remembered of it.
-pub struct Slot {
-    /// Its description.
-    pub info: &'static SourceInfo,
-    /// Itself, while nobody reads it.
-    pub source: Option<Box<dyn Source>>,
-    /// When it is due.
-    pub plan: Plan,
-    /// When it was sent to be read; `None` while it is here.
-    pub away_since: Option<Monotonic>,
-    /// How it did.
-    pub report: SourceReport,
-    /// The last reading. Kept for the next one to go on from, even while it must not be shown.
-    blocks: Vec<Arc<Block>>,
-    /// When its blocks were last known to hold.
-    confirmed: Monotonic,
-    shown: bool,
-    continuity: Vec<Continuity>,
-    facts: Vec<Fact>,
-    /// Counts up when its facts change.
-    facts_generation: u64,
-}
-
-impl Slot {
-    /// A source that was not opened yet.
-    pub fn new(info: &'static SourceInfo) -> Self {
-        let report = SourceReport { source: info.name, outcome: Outcome::Pending, took: Duration::ZERO };
-        let plan = Plan::new(info.pace);
-        Self {
-            info,
-            source: None,
-            plan,
-            away_since: None,
-            report,
-            blocks: Vec::new(),
-            confirmed: Monotonic::default(),
-            shown: false,
-            continuity: Vec::new(),
-            facts: Vec::new(),
-            facts_generation: 0,
-        }
-    }
-
-    fn set_facts(&mut self, facts: Vec<Fact>) {
-        if self.facts != facts {
-            self.facts = facts;
-            self.facts_generation += 1;
-        }
-    }
-
-    /// Its values must not be shown until it answers again.
-    pub fn hide(&mut self, outcome: Outcome) {
-        self.shown = false;
-        self.report.outcome = outcome;
-    }
-
-    /// Takes in a reading; its counters go on from the reading before.
-    fn take(&mut self, reading: Reading) {
-        self.report.outcome =
-            if reading.problems.is_empty() { Outcome::Read } else { Outcome::Partly(reading.problems) };
-        self.shown = true;
-        if reading.unchanged {
-            return;
-        }
-        self.set_facts(reading.facts);
-        self.continuity.resize_with(reading.blocks.len(), Continuity::default);
-        let mut before = std::mem::take(&mut self.blocks).into_iter();
-        for (mut block, continuity) in reading.blocks.into_iter().zip(&mut self.continuity) {
-            continuity.carry_on(before.next().as_deref(), &mut block);
-            self.blocks.push(Arc::new(block));
-        }
-    }
-
-    fn fail(&mut self, error: &SourceError) {
-        self.set_facts(Vec::new());
-        self.hide(match error {
-            SourceError::Absent(reason) => Outcome::Absent(reason.clone()),
-            other => Outcome::Failed(other.to_string()),
-        });
-    }
-}
-
 /// All that the agent remembers.
 pub struct State {
     /// The sources.
@@ -151,7 +70,7 @@ pub struct State {
     pub keep: Duration,
     tick: Duration,
     tracker: Tracker,
-    /// What limits them.
+    /// What limits the migrations.
     pub courses: Courses,
     taken: Vec<Taken>,
     survey: Survey,
@@ -249,8 +168,9 @@ impl State {
     }
 
     fn note_surroundings(&mut self, place: usize) {
-        let Slot { info, blocks, .. } = &self.slots[place];
-        self.courses.surroundings.note(info.name, blocks, &self.links, &self.followed.links);
+        let Slot { info, blocks, facts, .. } = &self.slots[place];
+        let said = Said { source: info.name, blocks, facts };
+        self.courses.surroundings.note(said, &self.links, &self.followed);
     }
 
     /// What belongs to migrations goes to their tracker, at the moment of its reading.
@@ -286,7 +206,8 @@ impl State {
         self.tracker.tick(now, self.keep);
         let before = std::mem::take(&mut self.followed);
         self.followed = self.tracker.followed(&before, now);
-        if self.followed.links != before.links {
+        if self.followed.links != before.links || self.followed.wanted.is_empty() != before.wanted.is_empty()
+        {
             (0..self.slots.len()).for_each(|place| self.note_surroundings(place));
         }
     }
@@ -349,9 +270,11 @@ impl State {
         self.survey.go_on(&blocks, &self.links, self.tracker.entries(), now);
         blocks.extend(self.survey.block().cloned());
         let flags = Arc::clone(self.survey.findings());
+        let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
-        Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), blocks, rates, flags, reports }
+        let links = Arc::clone(&self.links);
+        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, verdicts, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

@@ -87,9 +87,11 @@ impl Ticker {
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
             .collect::<Result<_, _>>()?;
-        let Settings { selection, doors, keep, paces, manner } = settings;
+        let Settings { selection, doors, keep, paces, dedicated, manner } = settings;
+        let mut state = State::new(sources, selection, interval, keep, manner);
+        state.courses.dedicated = dedicated;
         Ok(Self {
-            state: State::new(sources, selection, interval, keep, manner),
+            state,
             lanes,
             finished,
             clock,
@@ -128,6 +130,7 @@ impl Ticker {
         self.doors = Arc::new(settings.doors);
         self.paces = settings.paces;
         self.state.keep = settings.keep;
+        self.state.courses.dedicated = settings.dedicated;
         self.state.select(settings.selection);
     }
 

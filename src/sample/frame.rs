@@ -4,6 +4,7 @@ use super::block::Block;
 use super::flag::Findings;
 use super::link::Links;
 use super::monotonic::Monotonic;
+use super::verdict::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Frame {
     pub rates: Option<Arc<Block>>,
     /// Which links would slow a migration; the metrics of it are a block.
     pub flags: Arc<Findings>,
+    /// What limited each migration.
+    pub verdicts: Vec<Verdict>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

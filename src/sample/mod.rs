@@ -16,3 +16,4 @@ pub mod monotonic;
 pub mod ports;
 pub mod subject;
 pub mod thread;
+pub mod verdict;

@@ -17,7 +17,7 @@ pub const MIGRATION: [(u16, u16); 4] = [
 ];
 
 /// Ports of storage and its kin.
-const STORAGE: [(u16, u16); 13] = [
+pub const STORAGE: [(u16, u16); 14] = [
     (111, 111),     // portmapper
     (445, 445),     // SMB
     (2049, 2049),   // NFS
@@ -30,6 +30,7 @@ const STORAGE: [(u16, u16); 13] = [
     (7788, 7799),   // DRBD
     (8009, 8009),   // NVMe/TCP discovery
     (10809, 10809), // NBD
+    (20049, 20049), // NFS over RDMA, iWARP
     (24007, 24008), // GlusterFS
 ];
 /// VNC and SPICE consoles.

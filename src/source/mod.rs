@@ -26,6 +26,7 @@ pub mod pause;
 pub mod pcie;
 pub mod pressure;
 pub mod processes;
+pub mod processors;
 pub mod qdiscs;
 pub mod qmp;
 pub mod queue_statistics;
@@ -33,6 +34,7 @@ pub mod rdma;
 pub mod rings;
 pub mod rows;
 pub mod softnet;
+pub mod storage;
 pub mod sysctls;
 pub mod tcp_counters;
 pub mod threads;
@@ -67,6 +69,8 @@ pub static SOURCES: &[&SourceInfo] = &[
     &processes::SOURCE,
     &flows::SOURCE,
     &threads::SOURCE,
+    &storage::SOURCE,
+    &processors::SOURCE,
     &qmp::SOURCE,
     &libvirt::SOURCE,
 ];

@@ -28,7 +28,8 @@ impl Patterns {
         self.0.is_empty()
     }
 
-    fn matches(&self, text: &str) -> bool {
+    /// Whether one of them matches the whole of it.
+    pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|pattern| pattern.is_match(text))
     }
 }

@@ -82,7 +82,9 @@ fn spawn(made: &Made, host: &Host, name: &str, image: &Path, scenario: &Scenario
     let file = |what: &str| host.folder.join(format!("{name}.{what}")).display().to_string();
     let monitor = |socket: String| format!("unix:{},server=on,wait=off", host.folder.join(socket).display());
     let mut qemu = host.hypervisor("qemu-system-x86_64");
+    let number: u32 = name.trim_start_matches("guest").parse().unwrap_or(0);
     qemu.args(["-name", &format!("{name},debug-threads=on")])
+        .args(["-uuid", &format!("aaaaaaaa-0000-4000-8000-{number:012}")])
         .args(["-machine", "pc,accel=tcg", "-m", &format!("{}M", scenario.vm.memory.mib())])
         .args(["-drive", &format!("file={},format=raw,if=floppy,readonly=on", image.display())])
         .args(["-boot", "a", "-nodefaults", "-vga", "none", "-display", "none", "-monitor", "none"])

@@ -110,6 +110,7 @@ impl Entry {
         let migration = &mut self.migration;
         migration.process = Some(process.key);
         migration.hypervisor = process.hypervisor.name();
+        migration.uuid = process.uuid.clone().or(migration.uuid.take());
         migration.progress.memory_total = migration.progress.memory_total.or(process.memory);
         self.traces.may_speak = !process.monitors.is_empty();
     }

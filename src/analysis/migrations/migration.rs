@@ -70,6 +70,8 @@ pub struct Migration {
     pub key: Key,
     /// The guest's name.
     pub vm: String,
+    /// The guest's UUID, lower case with hyphens: the same on both hosts.
+    pub uuid: Option<String>,
     /// Its process on this host, if it has one here.
     pub process: Option<Key>,
     /// Which hypervisor.
@@ -111,6 +113,7 @@ impl Migration {
         Self {
             key,
             vm,
+            uuid: None,
             process: None,
             hypervisor: "",
             direction,

@@ -156,6 +156,7 @@ fn subjects(shown: &[&Entry], with_all: bool) -> Subjects {
         if !with_all {
             continue;
         }
+        list.label("uuid", migration.uuid.as_deref().unwrap_or(""));
         list.label("hypervisor", migration.hypervisor).label("device", &migration.path.device);
         list.label("wire", &migration.path.wire).label("peer", &migration.peer);
         let channels = migration.channels;

@@ -25,6 +25,9 @@ impl Tracker {
         }
         let Some(place) = self.place_of(&told.guest, &told.what, at) else { return };
         let entry = &mut self.entries[place];
+        if let Guest::Domain { uuid, .. } = &told.guest {
+            entry.migration.uuid.get_or_insert_with(|| uuid.clone());
+        }
         entry.hear(&told.what, at);
         if let (Some((Outcome::Completed, _)), Direction::Incoming, Some(process)) =
             (entry.migration.ended, entry.migration.direction, entry.migration.process)

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The hypervisor's own limit holds the rate.",
     reading: "QEMU sends a tenth of the limit in each tenth of a second and then sleeps: the connection idles while the average lies at the limit.",
     advice: "Raise or lift the limit: virsh migrate-setspeed DOMAIN --bandwidth MIB, or QMP migrate-set-parameters max-bandwidth (0 for none).",
+    mend: &["virsh migrate-setspeed {vm} MIB", "virsh qemu-monitor-command {vm} --hmp 'migrate_set_parameter max-bandwidth 0'"],
     pool: Pool::Whole,
     phases: COPY,
     judge,

@@ -28,6 +28,16 @@ pub enum Pool {
     Buffer,
     /// The network did: congestion control, queues, shapers.
     Network,
+    /// Idle and Network: a sender that cannot keep up shows as either, because on a long way what was sent is still under
+    /// way while the next is made (science of the calibration: a slow writer over 20 ms was busy 52 % of the time).
+    Sender,
+}
+
+impl Pool {
+    /// Whether a rule of this pool can explain a part of the time.
+    pub fn explains(self, part: Self) -> bool {
+        self == part || (self == Self::Sender && matches!(part, Self::Idle | Self::Network))
+    }
 }
 
 /// One cause.
@@ -41,6 +51,9 @@ pub struct Rule {
     pub reading: &'static str,
     /// What to do.
     pub advice: &'static str,
+    /// The commands that mend it, or show more of it; `{device}` is the link that the migration's packets leave by,
+    /// `{wire}` the one beneath it, `{vm}` the guest. Words in capitals are for the reader to choose.
+    pub mend: &'static [&'static str],
     /// What it can explain.
     pub pool: Pool,
     /// The phases in which it can hold.

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The guest dirties memory as fast as it could be copied: it cannot converge at this rate.",
     reading: "The guest's dirty rate beside the rate of the copy, and beside what the narrowest link of this host could carry.",
     advice: "Slow the guest down (auto-converge), switch to post-copy, allow a longer pause, or migrate at a quieter hour.",
+    mend: &["virsh migrate-postcopy {vm}", "virsh migrate-setmaxdowntime {vm} MILLISECONDS"],
     pool: Pool::Whole,
     phases: COPY,
     judge,

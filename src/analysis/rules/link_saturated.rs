@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     reading: "A link on the way carries all that its speed allows.",
     advice:
         "Use a faster link or a bond with several streams (multifd), or compression where processors idle.",
+    mend: &["ethtool {wire}", "virsh migrate --live --parallel --parallel-connections 4 {vm} DESTINATION"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

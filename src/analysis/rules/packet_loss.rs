@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "Packets are lost beyond this host, more than the flow's round-trip time bears.",
     reading: "The share of bytes sent again, and the rate that it allows by Mathis' bound (segment / round trip x 1.22 / square root of the loss).",
     advice: "Look for errors, drops and policers along the path: ip -s link on every hop, the switch's counters.",
+    mend: &["mtr --report --tcp PEER", "ip -s -s link show dev {wire}"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The flow is limited by the network though nothing on this host is full: a slower hop, a policer, or the far side.",
     reading: "The connection is busy all the time, its round trip is far above the shortest one, and no link of this host carries what it can.",
     advice: "Measure the path (mtr, iperf3 between both hosts at a quiet hour) and look at the slowest hop's queue.",
+    mend: &["mtr --report PEER", "iperf3 --client PEER --time 10"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

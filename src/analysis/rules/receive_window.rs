@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The receiver's window is smaller than the path needs, though the receiver takes its data.",
     reading: "The kernel counts time stopped by the peer's window, and that window is steady: it is full all the time and never opens.",
     advice: "Raise the largest receive buffer at the destination: sysctl -w net.ipv4.tcp_rmem='4096 131072 33554432'.",
+    mend: &["sysctl -w net.ipv4.tcp_rmem='4096 131072 33554432'"],
     pool: Pool::Window,
     phases: BOTH,
     judge,

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The receiver does not take data off its socket: its threads are busy, or held to a quota.",
     reading: "At the source: the peer's window swings towards zero. At the destination: the receive buffer is full, or the thread that takes the memory in has its core full.",
     advice: "Give the destination's hypervisor more processor time; use multifd so that more threads take the memory in.",
+    mend: &["virsh schedinfo {vm}", "top -H -p PID"],
     pool: Pool::Window,
     phases: BOTH,
     judge,

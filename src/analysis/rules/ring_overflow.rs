@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The NIC's receive ring overflows: packets come faster than the host empties it.",
     reading: "The driver's counter of overflows (normalised; link_info names it) grew while the migration came in.",
     advice: "Enlarge the ring: ethtool -G DEV rx MAX (ethtool -g DEV shows it), and spread the load over more queues.",
+    mend: &["ethtool -g {wire}", "ethtool -G {wire} rx MAX"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

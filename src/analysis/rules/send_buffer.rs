@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The socket's send buffer is smaller than the path needs.",
     reading: "Bytes on their way (rate times round trip) reach the buffer's size, and the kernel counts time stopped by it.",
     advice: "Raise the largest send buffer to twice bandwidth times delay: sysctl -w net.ipv4.tcp_wmem='4096 16384 16777216'.",
+    mend: &["sysctl -w net.ipv4.tcp_wmem='4096 16384 16777216'"],
     pool: Pool::Buffer,
     phases: BOTH,
     judge,

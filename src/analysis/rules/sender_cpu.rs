@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "A migration, compression or encryption thread of the sender uses all of its processor, or waits for one.",
     reading: "Running and waiting time of the busiest of these threads; waiting counts a quota as well.",
     advice: "Give the hypervisor more processor time (quota, pinning), use multifd with more channels, or cheaper compression.",
+    mend: &["virsh schedinfo {vm}", "virsh migrate --live --parallel --parallel-connections 4 {vm} DESTINATION"],
     pool: Pool::Idle,
     phases: BOTH,
     judge,
@@ -39,10 +40,20 @@ mod tests {
 
     #[test]
     fn a_thread_at_its_quota() {
-        let thread = ThreadWindow { name: "live_migration".into(), running: 0.2, waiting: 0.75 };
+        let thread = ThreadWindow {
+            name: "live_migration".into(),
+            running: 0.2,
+            waiting: 0.75,
+            ..ThreadWindow::default()
+        };
         let window = Window { thread: Some(thread), ..Window::example() };
         assert!(matches!(judge(&window), Judgement::Limiting(..)));
-        let thread = ThreadWindow { name: "live_migration".into(), running: 0.2, waiting: 0.1 };
+        let thread = ThreadWindow {
+            name: "live_migration".into(),
+            running: 0.2,
+            waiting: 0.1,
+            ..ThreadWindow::default()
+        };
         assert!(matches!(judge(&Window { thread: Some(thread), ..window }), Judgement::RuledOut(_)));
     }
 }

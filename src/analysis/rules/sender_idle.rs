@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "The sender has nothing to send and its threads are not busy: it waits for a disk, for the receiver, or stands still.",
     reading: "The connection idles, and so does the thread that would feed it.",
     advice: "Look at what the hypervisor waits for: storage that is copied as well, a stopped process, a handshake.",
+    mend: &["virsh domjobinfo {vm}", "iostat -x 1"],
     pool: Pool::Idle,
     phases: BOTH,
     judge,

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "A CPU's backlog overflows: packets are dropped between the driver and the protocols.",
     reading: "The second column of /proc/net/softnet_stat grew.",
     advice: "Double the backlog: sysctl -w net.core.netdev_max_backlog=2000, and spread receive processing over CPUs.",
+    mend: &["sysctl -w net.core.netdev_max_backlog=2000"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     meaning: "A queueing discipline of this host paces the flow.",
     reading: "The discipline held packets back (overlimits) or has a backlog, and the link carries what the discipline lets through.",
     advice: "Raise the rate of the discipline or class (tc qdisc show dev DEV), or give migrations a class of their own.",
+    mend: &["tc -s qdisc show dev {device}", "tc -s class show dev {device}"],
     pool: Pool::Network,
     phases: BOTH,
     judge,

@@ -1,7 +1,9 @@
 //! What is known of one migration over one short window of time, about a second: numbers ready for the rules.
 
+use super::wire::Wire;
 use crate::analysis::migrations::migration::Phase;
 use crate::sample::migration::Direction;
+use crate::sample::thread::Role;
 use std::time::Duration;
 
 /// One window.
@@ -17,12 +19,26 @@ pub struct Window {
     pub flow: Option<FlowWindow>,
     /// The busiest thread that sends or takes in; `None` if threads cannot be seen.
     pub thread: Option<ThreadWindow>,
+    /// The busiest thread that compresses; `None` if none does, or none can be seen.
+    pub compressor: Option<ThreadWindow>,
+    /// Whether memory is compressed; `None` if it is not told.
+    pub compression: Option<bool>,
+    /// Whether the connection is encrypted; `None` if it is not told.
+    pub tls: Option<bool>,
+    /// How many of this host's processors were idle, on average.
+    pub idle_processors: Option<f64>,
+    /// Bytes a second as the hypervisor tells.
+    pub told: Option<f64>,
     /// The hypervisor's limit, bytes a second; `u64::MAX` if it has none, `None` if it is not told.
     pub cap: Option<u64>,
     /// Bytes a second that the guest dirties, and after how many iterations that was found.
     pub dirty: Option<(f64, u64)>,
     /// The links on its way, from the one that its packets leave by down to the wire.
     pub links: Vec<LinkWindow>,
+    /// Physical links of this host that it does not take.
+    pub others: Vec<LinkWindow>,
+    /// The links that the configuration means for migrations; `None` if it names none.
+    pub meant: Option<Meant>,
     /// Packets that this host's CPUs dropped because their backlog was full.
     pub softnet_dropped: Option<u64>,
 }
@@ -67,6 +83,8 @@ pub struct FlowWindow {
 pub struct ThreadWindow {
     /// Its name.
     pub name: String,
+    /// What it does.
+    pub role: Option<Role>,
     /// Share of the time on a processor.
     pub running: f64,
     /// Share of the time ready to run without one, also by a quota.
@@ -92,6 +110,19 @@ pub struct LinkWindow {
     pub unseen: bool,
     /// Packets that the receive ring could not take.
     pub ring_overflows: Option<u64>,
+    /// Bytes a second that storage connections of this host moved over it in the migration's direction.
+    pub storage: Option<f64>,
+    /// What it is as hardware.
+    pub wire: Wire,
+}
+
+/// The links that the configuration means for migrations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meant {
+    /// One of them is on the way.
+    pub taken: bool,
+    /// Those that are up.
+    pub up: Vec<String>,
 }
 
 /// The chronographs' shares scaled to what they stand for (science of the calibration: a connection that its peer's
@@ -151,6 +182,16 @@ impl LinkWindow {
     }
 }
 
+/// A link that carries this share of what it can is full for a window of a second (bursts and headers take the rest).
+pub const CROWDED: f64 = 0.85;
+
+impl LinkWindow {
+    /// Whether it carries all that its speed allows, whoever fills it. `None` if its speed is not known.
+    pub fn is_full(&self) -> Option<bool> {
+        Some(self.rate >= CROWDED * self.speed?)
+    }
+}
+
 impl Window {
     /// The link on the way that can carry least.
     pub fn narrowest(&self) -> Option<&LinkWindow> {
@@ -167,9 +208,16 @@ impl Window {
             direction: Direction::Outgoing,
             flow: Some(FlowWindow { connections: 1, segment: 1448, ..FlowWindow::default() }),
             thread: None,
+            compressor: None,
+            compression: Some(false),
+            tls: Some(false),
+            idle_processors: None,
+            told: None,
             cap: Some(u64::MAX),
             dirty: None,
             links: Vec::new(),
+            others: Vec::new(),
+            meant: None,
             softnet_dropped: Some(0),
         }
     }

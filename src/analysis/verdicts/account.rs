@@ -2,7 +2,7 @@
 
 use crate::analysis::rules::contract::{Judgement, Pool};
 use crate::analysis::rules::window::Window;
-use crate::analysis::rules::{RULES, UNKNOWN};
+use crate::analysis::rules::{rdma_congestion, RULES, UNKNOWN};
 use crate::sample::migration::Direction;
 
 /// One cause's part of a window.
@@ -36,6 +36,8 @@ pub fn divide(window: &Window) -> Vec<Share> {
 /// The parts of a window that are left to the causes of each pool.
 fn pools(window: &Window) -> Vec<(Pool, f64)> {
     match (&window.flow, window.direction) {
+        // Bytes that no connection carries, and an RDMA port does.
+        (None, _) if rdma_congestion::port(window).is_some() => vec![(Pool::Network, 1.0)],
         (None, _) => vec![(Pool::Idle, 1.0)],
         (Some(_), Direction::Incoming) => vec![(Pool::Window, 0.5), (Pool::Network, 0.5)],
         (Some(flow), Direction::Outgoing) => vec![
@@ -50,7 +52,7 @@ fn pools(window: &Window) -> Vec<(Pool, f64)> {
 /// Lets the rules of a pool take their shares; gives what is left.
 fn take(window: &Window, pool: Pool, part: f64, shares: &mut Vec<Share>) -> f64 {
     let mut left = part;
-    for rule in RULES.iter().filter(|rule| rule.pool == pool && rule.phases.contains(&window.phase)) {
+    for rule in RULES.iter().filter(|rule| rule.pool.explains(pool) && rule.phases.contains(&window.phase)) {
         if left < NOTHING {
             break;
         }
@@ -75,7 +77,7 @@ fn add(shares: &mut Vec<Share>, cause: &'static str, share: f64, evidence: Strin
 
 /// What the rules of a pool would have needed.
 fn missing(window: &Window, pool: Pool) -> String {
-    let rules = RULES.iter().filter(|rule| rule.pool == pool);
+    let rules = RULES.iter().filter(|rule| rule.pool.explains(pool));
     let mut missing: Vec<&str> = rules
         .filter_map(|rule| match (rule.judge)(window) {
             Judgement::Unknown(what) => Some(what),

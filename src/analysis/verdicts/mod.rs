@@ -2,5 +2,9 @@
 
 pub mod account;
 pub mod course;
+pub mod facts;
+mod measure;
+mod snapshot;
 pub mod surroundings;
 pub mod table;
+pub mod told;

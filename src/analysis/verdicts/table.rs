@@ -28,7 +28,7 @@ pub static LEADING: Metric = Metric::gauge(
 );
 
 /// How many causes there are, `unknown` with them.
-const COUNT: usize = 15;
+const COUNT: usize = 25;
 
 /// A column for each cause, in the order of the rules, `unknown` last.
 const fn columns(metric: &'static Metric, rules: &[&Rule]) -> [Column; COUNT] {
@@ -54,7 +54,7 @@ fn causes() -> impl Iterator<Item = &'static str> {
 }
 
 /// Phases that are judged.
-const JUDGED: [Phase; 3] = [Phase::MemoryCopy, Phase::StateTransfer, Phase::Postcopy];
+pub const JUDGED: [Phase; 3] = [Phase::MemoryCopy, Phase::StateTransfer, Phase::Postcopy];
 
 /// Both tables; none if nothing was judged.
 pub fn blocks(shown: &[&Entry], courses: &Courses, now: Monotonic) -> Vec<Block> {

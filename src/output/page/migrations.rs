@@ -2,7 +2,7 @@
 
 use super::NOTHING;
 use crate::output::migrations::{self, Row};
-use crate::output::units;
+use crate::output::{units, verdicts};
 use crate::sample::frame::Frame;
 use std::time::Duration;
 
@@ -30,16 +30,19 @@ pub(super) struct MigrationRow {
     pub pause: String,
     pub pause_class: &'static str,
     pub pause_limit: String,
+    pub cause: String,
+    pub evidence: String,
+    pub command: String,
 }
 
 /// All of a frame, and whether one of them goes on.
 pub(super) fn rows(frame: &Frame) -> (Vec<MigrationRow>, bool) {
     let rows = migrations::rows(frame);
     let any_is_on = rows.iter().any(Row::is_on);
-    (rows.iter().map(row).collect(), any_is_on)
+    (rows.iter().map(|of| row(frame, of)).collect(), any_is_on)
 }
 
-fn row(of: &Row<'_>) -> MigrationRow {
+fn row(frame: &Frame, of: &Row<'_>) -> MigrationRow {
     let direction = of.label("direction").unwrap_or_default();
     let preposition = if direction == "incoming" { "from" } else { "to" };
     let peer = of.label("peer").map_or(NOTHING.into(), |peer| format!("{preposition} {peer}"));
@@ -47,6 +50,7 @@ fn row(of: &Row<'_>) -> MigrationRow {
     let (percent, left) = progress(of);
     let (throughput, limit) = throughput(of);
     let (pause, pause_class, pause_limit) = pause(of);
+    let (cause, evidence, command) = cause(frame, of);
     MigrationRow {
         vm: of.label("vm").unwrap_or(NOTHING.into()),
         kind: kind(of),
@@ -71,6 +75,9 @@ fn row(of: &Row<'_>) -> MigrationRow {
         pause,
         pause_class,
         pause_limit,
+        cause,
+        evidence,
+        command,
     }
 }
 
@@ -186,11 +193,22 @@ fn pause(of: &Row<'_>) -> (String, &'static str, String) {
     (seconds(pause), class, small.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
+/// What limits it now, or limited it most, with its share, its evidence, and the first command.
+fn cause(frame: &Frame, of: &Row<'_>) -> (String, String, String) {
+    let leading = verdicts::of(frame, of).and_then(|verdict| verdicts::leading(verdict));
+    let Some(part) = leading else { return (NOTHING.into(), String::new(), String::new()) };
+    let cause = format!("{} ({:.0} %)", part.cause.replace('_', " "), part.share * 100.0);
+    let command = verdicts::explain(part, of).commands.into_iter().next().unwrap_or_default();
+    (cause, part.evidence.clone(), command)
+}
+
 #[cfg(test)]
 mod tests {
     use super::rows;
     use crate::output::migrations::testing::{finished, frame, running};
     use crate::output::page;
+    use crate::sample::frame::Frame;
+    use crate::sample::verdict::{Part, Verdict};
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     #[test]
@@ -213,6 +231,18 @@ mod tests {
         assert_eq!((&*row.state, row.class, &*row.times), ("completed", "good", "at 15:03:09 after 20 s"));
         assert_eq!((&*row.throughput, &*row.limit), ("161 Mbit/s", "mean"));
         assert_eq!((&*row.pause, row.pause_class, &*row.pause_limit), ("419 ms", "bad", "300 ms allowed"));
+    }
+
+    #[test]
+    fn the_leading_cause_stands_with_its_evidence_and_a_command() {
+        let evidence = "ens3f0: 48 of 50 MB/s used".into();
+        let part = Part { cause: "ring_overflow", seconds: 1.0, share: 0.8, evidence };
+        let verdict = Verdict { migration: 1, now: Some(part), phases: Vec::new() };
+        let frame = Frame { verdicts: vec![verdict], ..frame(&[running(1, "db", 88)]) };
+        let page = page::render(&frame, "/metrics");
+        for shown in ["ring overflow (80 %)", "ens3f0: 48 of 50 MB/s used", "ethtool -g ens3f0"] {
+            assert!(page.contains(shown), "{shown}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Config {
     pub sampling: Sampling,
     /// How migrations are found.
     pub migrations: migrations::Migrations,
+    /// Links that are meant for migrations, by name.
+    dedicated: Vec<Pattern>,
 }
 
 /// What the configuration says to the agent.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub paces: Paces,
     /// How flags of links are found; not configured, and not changed by a reload.
     pub manner: Manner,
+    /// Links that are meant for migrations.
+    pub dedicated: Patterns,
 }
 
 /// Time between two readings while a migration is on.
@@ -192,6 +196,7 @@ impl Config {
             doors: self.migrations.doors(),
             keep: self.migrations.keep,
             paces: Paces { fast: self.sampling.fast_interval, pause: self.sampling.pause_interval },
+            dedicated: patterns(&self.dedicated)?,
             manner: Manner::default(),
         })
     }
@@ -219,10 +224,11 @@ mod tests {
 
     #[test]
     fn a_full_file_is_understood() {
-        let text = "links:\n  include: ['bond0', 'ens.*']\n  exclude: [ens9]\n  kinds: {exclude: [macvlan]}\n  drivers: {include: [ice]}\nsampling: {interval: 500ms}\n";
+        let text = "links:\n  include: ['bond0', 'ens.*']\n  exclude: [ens9]\n  kinds: {exclude: [macvlan]}\n  drivers: {include: [ice]}\nsampling: {interval: 500ms}\ndedicated: ['ens3f[01]']\n";
         let config = Config::parse(text).expect("valid");
         assert_eq!(config.sampling.interval, Duration::from_millis(500));
-        assert!(config.settings().is_ok());
+        let settings = config.settings().expect("patterns");
+        assert!(settings.dedicated.matches("ens3f1") && !settings.dedicated.matches("ens3f10"));
     }
 
     #[test]

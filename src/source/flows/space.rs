@@ -118,19 +118,7 @@ impl Space {
 
     /// The kernel's own answer (RTM_GETROUTE), rules, marks of tables and all.
     pub fn route(&mut self, to: IpAddr, from: Option<IpAddr>) -> Option<Index> {
-        let (family, bits) = if to.is_ipv4() { (libc::AF_INET, 32) } else { (libc::AF_INET6, 128) };
-        // `struct rtmsg`: family, dst_len, src_len, then what the kernel fills in.
-        let header = [family as u8, bits, if from.is_some() { bits } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let mut request = Request::new(RTM_GETROUTE, 0, &header).with(RTA_DST, &octets(to));
-        if let Some(from) = from {
-            request = request.with(RTA_SRC, &octets(from));
-        }
-        let mut index = None;
-        let asked = self.routes.ask(&mut request, |message| {
-            let device = attributes(message.payload, header.len()).find(|found| found.kind == RTA_OIF);
-            index = device.and_then(|found| u32_at(found.value, 0));
-        });
-        asked.ok().and(index)
+        route(&mut self.routes, to, from)
     }
 
     fn foreign_egress(&mut self, index: Index) -> Option<Egress> {
@@ -164,6 +152,24 @@ impl Space {
         });
         asked.ok().and(number)
     }
+}
+
+/// The link that the kernel sends packets to an address by (RTM_GETROUTE), in the session's namespace. `None` if there
+/// is no way.
+pub fn route(session: &mut Session, to: IpAddr, from: Option<IpAddr>) -> Option<Index> {
+    let (family, bits) = if to.is_ipv4() { (libc::AF_INET, 32) } else { (libc::AF_INET6, 128) };
+    // `struct rtmsg`: family, dst_len, src_len, then what the kernel fills in.
+    let header = [family as u8, bits, if from.is_some() { bits } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut request = Request::new(RTM_GETROUTE, 0, &header).with(RTA_DST, &octets(to));
+    if let Some(from) = from {
+        request = request.with(RTA_SRC, &octets(from));
+    }
+    let mut index = None;
+    let asked = session.ask(&mut request, |message| {
+        let device = attributes(message.payload, header.len()).find(|found| found.kind == RTA_OIF);
+        index = device.and_then(|found| u32_at(found.value, 0));
+    });
+    asked.ok().and(index)
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {
