@@ -57,7 +57,7 @@ impl Plan {
     /// Whether it is due now, when the links are of this generation.
     pub fn is_due(&self, now: Monotonic, occasion: Occasion) -> bool {
         let Some(last) = self.last else { return true };
-        if self.failures > 0 && matches!(self.pace, Pace::Change(_)) {
+        if self.failures > 0 && matches!(self.pace, Pace::Change(_) | Pace::Near) {
             return now.since(last) >= self.retry();
         }
         match self.pace {
@@ -71,10 +71,16 @@ impl Plan {
                 Some(every) => now.since(last) + every / 4 >= every.max(self.took * CLOSE),
                 None => now.since(last) + SLACK >= SECOND.max(self.took * THOUSANDTH),
             },
-            Pace::Change(_) if self.generation != occasion.generation => {
+            Pace::Near if occasion.close.is_some() => {
+                now.since(last) + NEAR / 4 >= NEAR.max(self.took * CLOSE)
+            }
+            Pace::Change(_) | Pace::Near if self.generation != occasion.generation => {
                 now.since(last) >= self.took * ON_CHANGE
             }
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
+            Pace::Near => {
+                now.since(last) + SLACK >= self.stretched(SECOND) && self.has_rested(now, last, occasion)
+            }
             Pace::Change(every) => {
                 now.since(last) + SLACK >= self.stretched(every) && self.has_rested(now, last, occasion)
             }
@@ -131,6 +137,7 @@ impl Plan {
         let expected = match self.pace {
             Pace::Fast | Pace::Tick | Pace::HardwareTick => tick.max(self.rest),
             Pace::Migration => tick.max(self.took * THOUSANDTH),
+            Pace::Near => self.stretched(SECOND).max(self.rest),
             Pace::Change(every) => self.stretched(every).max(self.rest),
         };
         now.since(then) <= expected * 3 + deadline
@@ -140,6 +147,9 @@ impl Plan {
 const SLACK: Duration = Duration::from_millis(500);
 /// A host without hypervisors is looked at this often by what follows them.
 const QUIET: Duration = Duration::from_secs(10);
+/// Between two readings of what holds links back, while a migration is followed: twice within the half second after
+/// which a verdict may change.
+const NEAR: Duration = Duration::from_millis(250);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -179,6 +189,21 @@ mod tests {
         plan.done(at(0), Duration::from_millis(1), 1, true);
         assert!(!plan.is_due(at(1000), links(1)));
         assert!(plan.is_due(at(1000), links(2)));
+    }
+
+    #[test]
+    fn what_holds_links_back_is_looked_at_more_often_while_a_migration_is_on() {
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let mut plan = Plan::new(Pace::Near);
+        plan.done(at(0), Duration::from_micros(100), 1, true);
+        assert!(!plan.is_due(at(300), links(1)) && plan.is_due(at(1000), links(1)));
+        assert!(!plan.is_due(at(100), close) && plan.is_due(at(200), close));
+        plan.done(at(200), Duration::from_millis(4), 1, true);
+        for time in 1..9 {
+            plan.done(at(200 + time * 1000), Duration::from_millis(4), 1, true);
+        }
+        assert!(!plan.is_due(at(8900), close), "4 ms four times a second would be too dear");
+        assert!(plan.is_due(at(9200), close));
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Ticker {
             self.send_due(now, |info| info.pace == Pace::Migration);
         }
         if let Some(every) = self.close().filter(|_| now >= self.next_close) {
-            self.send_due(now, |info| info.pace == Pace::Migration);
+            self.send_due(now, |info| matches!(info.pace, Pace::Migration | Pace::Near));
             self.next_close = Monotonic(now.0 + every);
         }
         if self.tick.step == Step::Idle && now.since(self.tick.began) >= self.interval {

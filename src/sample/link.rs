@@ -66,6 +66,13 @@ static NO_HARDWARE: Hardware = Hardware {
 };
 
 impl Link {
+    /// Whether the speed that its driver tells is one that bytes are held to. A veth says 10 Gb/s (`veth_get_link_ksettings`,
+    /// drivers/net/veth.c), a tap 10 Mb/s until somebody sets another (drivers/net/tun.c), a bridge that of its fastest
+    /// port (net/bridge/br_device.c); none of them holds anything back.
+    pub fn has_real_speed(&self) -> bool {
+        !matches!(&*self.kind, "veth" | "tun" | "bridge")
+    }
+
     /// What stands under the link; all empty for a software device.
     pub fn hardware(&self) -> &Hardware {
         self.hardware.as_deref().unwrap_or(&NO_HARDWARE)

@@ -151,6 +151,8 @@ pub enum Pace {
     /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
     /// every tick.
     Migration,
+    /// Every second, and four times a second while a migration is followed: what holds links back.
+    Near,
     /// At start, when links change, and at least this often; less often where a reading is so dear that it would
     /// take more than a thousandth of a core.
     Change(Duration),

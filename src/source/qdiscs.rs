@@ -27,7 +27,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "qdiscs",
     help: "Queueing disciplines and HTB classes of the exported links, by RTM_GETQDISC and RTM_GETTCLASS.",
     privilege: "",
-    pace: Pace::Change(Duration::from_secs(1)),
+    pace: Pace::Near,
     // The kernel lists qdiscs under its RTNL lock, and asks the driver where a qdisc is offloaded.
     lane: Lane::Attributes,
     deadline: Duration::from_secs(2),

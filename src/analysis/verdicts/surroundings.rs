@@ -167,7 +167,9 @@ impl About {
                     self.bytes = Some([received, sent]);
                 }
             }
-            source if source == link_modes::SOURCE.name => self.speed = value(&link_modes::SPEED),
+            source if source == link_modes::SOURCE.name => {
+                self.speed = value(&link_modes::SPEED).filter(|_| link.has_real_speed());
+            }
             source if source == driver_statistics::SOURCE.name => {
                 self.ring_overflows = value(&driver_statistics::RING_OVERFLOWS);
             }
