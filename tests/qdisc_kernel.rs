@@ -5,11 +5,13 @@
 mod support;
 
 use miglink::sample::block::Block;
+use miglink::sample::guest::Followed;
 use miglink::sample::subject::Key;
-use miglink::source::contract::{Reading, Source};
+use miglink::source::contract::{Context, Reading, Source};
 use miglink::source::qdiscs;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use support::{connect, in_namespace, ip_batch, json, open, run, try_run, Beside, Peer, Reader};
 
@@ -246,6 +248,14 @@ fn only_exported_links_and_real_queues_have_rows_and_the_rest_costs_nothing() {
             reader.tick();
             assert!(source.read(&reader.context()).expect("qdiscs").unchanged, "nothing but noqueue");
         }
+        let context = reader.context();
+        let v1 = context.links.all().iter().find(|link| link.name == "v1").expect("v1").index;
+        let followed = Arc::new(Followed { links: vec![v1], ..Followed::default() });
+        let reading = source.read(&Context { followed, ..context }).expect("qdiscs");
+        let subjects = &reading.blocks[0].subjects;
+        assert_eq!((subjects.len(), subjects.exported()), (1, 0), "a migration runs over the hidden one");
+        reader.tick();
+        assert_eq!(source.read(&reader.context()).expect("qdiscs").blocks[0].rows(), 0);
         run("tc qdisc add dev v0 root handle 6: tbf rate 1mbit burst 10k latency 10ms");
         reader.tick();
         let reading = source.read(&reader.context()).expect("qdiscs");

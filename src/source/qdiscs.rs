@@ -111,6 +111,7 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         qdiscs: Table::new(What::Qdiscs, &QDISC_COLUMNS, |queue| cells(queue, queue.rate, queue.flow_rate)),
         classes: Table::new(What::Classes, &CLASS_COLUMNS, |queue| cells(queue, queue.rate, queue.ceil)),
         whole: None,
+        followed: Vec::new(),
     }))
 }
 
@@ -124,6 +125,8 @@ struct QdiscSource {
     qdiscs: Table,
     classes: Table,
     whole: Option<Whole>,
+    /// Links that are not exported and carry a migration: their queues are read for the rules.
+    followed: Vec<Index>,
 }
 
 /// What is known from the last whole list, as long as it holds.
@@ -143,6 +146,7 @@ impl Source for QdiscSource {
         if self.drain_events(links)? || self.qdiscs.has_missed() || self.classes.has_missed() {
             self.whole = None;
         }
+        self.follow(&context.followed.links, links);
         let whole = self.whole.take().filter(|w| w.generation == links.generation && context.now.0 < w.until);
         if whole.is_some() && self.qdiscs.is_empty() {
             self.whole = whole;
@@ -157,14 +161,24 @@ impl Source for QdiscSource {
             last,
         }));
         let blocks = vec![
-            self.qdiscs.block(qdiscs, links, SOURCE.name, context.now),
-            self.classes.block(classes, links, SOURCE.name, context.now),
+            self.qdiscs.block(qdiscs, links, &self.followed, SOURCE.name, context.now),
+            self.classes.block(classes, links, &self.followed, SOURCE.name, context.now),
         ];
         Ok(Reading { blocks, problems, ..Reading::default() })
     }
 }
 
 impl QdiscSource {
+    /// Takes over which links beside the exported ones are looked at.
+    fn follow(&mut self, followed: &[Index], links: &Links) {
+        let hidden: Vec<Index> =
+            followed.iter().copied().filter(|index| !is_exported(*index, links)).collect();
+        if self.followed != hidden {
+            self.followed = hidden;
+            self.whole = None;
+        }
+    }
+
     /// Whether anything has changed; what was deleted is forgotten.
     fn drain_events(&mut self, links: &Links) -> Result<bool, SourceError> {
         let (qdiscs, classes, mut changed) = (&mut self.qdiscs, &mut self.classes, false);
@@ -193,7 +207,8 @@ impl QdiscSource {
         enough: Option<Index>,
         problems: &mut Vec<String>,
     ) -> Result<(Vec<Queue>, Option<Index>), SourceError> {
-        let (mut found, mut reached) = (Vec::new(), false);
+        let (mut found, mut reached, followed) = (Vec::new(), false, &self.followed);
+        let is_wanted = |index: Index| is_exported(index, links) || followed.contains(&index);
         let mut request = Request::new(RTM_GETQDISC, DUMP, &[0; TC_HEADER]);
         let end = self.session.dump_until(&mut request, |message| {
             let index = u32_at(message.payload, 4);
@@ -201,7 +216,7 @@ impl QdiscSource {
                 return true;
             }
             reached |= index.is_some() && index == enough;
-            if message.kind == RTM_NEWQDISC && index.is_some_and(|index| is_exported(index, links)) {
+            if message.kind == RTM_NEWQDISC && index.is_some_and(is_wanted) {
                 let queues = parse::kind(message.payload).is_some_and(|kind| !kind.is("noqueue"));
                 found.extend(Some(message.payload).filter(|_| queues).and_then(parse::queue));
             }

@@ -4,6 +4,9 @@
 //! have their cores full, more by running than by waiting for a processor. Then less compression or more threads mend it,
 //! and more processor time does not. What runs full without compressing, or mostly waits, is `sender_cpu`.
 //!
+//! Several compressors on a host short of processors take turns with the thread that feeds them: none of them is full, and
+//! what is then left is `unknown`, not guessed.
+//!
 //! That memory would compress well while processors idle and the link is full is not told: no number of a hypervisor says
 //! how well memory compresses before it is compressed.
 

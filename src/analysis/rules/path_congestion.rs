@@ -1,7 +1,7 @@
 //! `path_congestion`: something beyond this host is full.
 
 use super::contract::{Judgement, Pool, Rule, BOTH};
-use super::window::Window;
+use super::window::{LinkWindow, Window, CROWDED};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -27,12 +27,15 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::Unknown("the links on its way");
     }
     if window.links.iter().any(|link| link.unseen) {
-        return Judgement::Unknown(
-            "a second look at the queueing disciplines of a link, or any, if it is not shown (links.include)",
-        );
+        return Judgement::Unknown("a second look at the queueing disciplines of a link");
     }
     if let Some(link) = window.links.iter().find(|link| link.held_back) {
         return Judgement::RuledOut(format!("a discipline of {} holds packets back", link.name));
+    }
+    // A shaper is looked at once a second: one whose link is full holds it, though its last reading is older than that.
+    let is_full = |link: &&LinkWindow| link.ceiling().is_some_and(|ceiling| link.rate >= CROWDED * ceiling);
+    if let Some(link) = window.links.iter().find(is_full) {
+        return Judgement::RuledOut(format!("{} carries all that it can", link.name));
     }
     if flow.network_share() > 0.0 {
         return Judgement::Limiting(1.0, numbers);
@@ -52,5 +55,7 @@ mod tests {
         let link = LinkWindow { rate: 25e6, ..LinkWindow::default() };
         let window = Window { flow: Some(flow), links: vec![link], ..Window::example() };
         assert!(matches!(judge(&window), Judgement::Limiting(..)));
+        let full = LinkWindow { rate: 25e6, shaped: Some(26e6), ..LinkWindow::default() };
+        assert!(matches!(judge(&Window { links: vec![full], ..window }), Judgement::RuledOut(_)));
     }
 }

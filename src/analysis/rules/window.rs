@@ -106,7 +106,7 @@ pub struct LinkWindow {
     pub held_back: bool,
     /// Bytes that wait in it.
     pub backlog: Option<u64>,
-    /// Its queueing disciplines are not looked at, because it is not shown, or were looked at only once so far.
+    /// Its queueing disciplines were not looked at, or only once so far.
     pub unseen: bool,
     /// Packets that the receive ring could not take.
     pub ring_overflows: Option<u64>,

@@ -7,6 +7,7 @@ use super::surroundings::Surroundings;
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::{Migration, Phase, PHASES};
 use crate::analysis::rules::window::{Meant, Window};
+use crate::analysis::rules::UNKNOWN;
 use crate::sample::block::Block;
 use crate::sample::link::{Index, Links};
 use crate::sample::monotonic::Monotonic;
@@ -23,6 +24,10 @@ const WINDOW: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(250);
 /// The shortest window that is judged.
 const SHORTEST: Duration = Duration::from_millis(180);
+/// A migration is given this long for its facts to come in (libvirt makes a connection before QEMU has it; a shaper shows
+/// what it holds back at its second reading): until then nothing is judged that would be unknown, and the first judgement
+/// speaks for that time too. A verdict is owed within two seconds.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// A cause leads when it held more than this of the last `LEAD`; so one odd step changes nothing.
 const LEAD: Duration = Duration::from_millis(1500);
 
@@ -30,6 +35,8 @@ const LEAD: Duration = Duration::from_millis(1500);
 #[derive(Debug, Default)]
 pub struct Course {
     recent: VecDeque<Snapshot>,
+    /// When it was first looked at.
+    seen: Option<Monotonic>,
     judged: Option<Monotonic>,
     /// Seconds by phase (its place in `PHASES`) and cause.
     pub seconds: BTreeMap<(usize, &'static str), f64>,
@@ -118,6 +125,11 @@ impl Courses {
 impl Course {
     fn note(&mut self, snapshot: Snapshot) {
         let now = snapshot.at;
+        self.seen.get_or_insert(now);
+        // Before its connections are known nothing can be said of them: a window begins with them.
+        if !snapshot.flows.is_empty() && self.recent.back().is_some_and(|before| before.flows.is_empty()) {
+            self.recent.clear();
+        }
         self.recent.push_back(snapshot);
         while self.recent.get(1).is_some_and(|second| now.since(second.at) >= WINDOW) {
             self.recent.pop_front();
@@ -136,13 +148,19 @@ impl Course {
         dedicated: &Patterns,
         now: Monotonic,
     ) -> Vec<(&'static str, f64)> {
-        let since = self.judged.unwrap_or(entry.migration.began.max(Monotonic(now.0.saturating_sub(WINDOW))));
+        let seen = self.seen.unwrap_or(now);
+        let earliest = entry.migration.began.max(Monotonic(seen.0.saturating_sub(WINDOW)));
+        let since = self.judged.unwrap_or(earliest);
         let step = now.since(since);
         let Some(window) = self.window(entry, links, dedicated).filter(|_| step >= STEP) else {
             return Vec::new();
         };
-        self.judged = Some(now);
         let shares = divide(&window);
+        let known: f64 = shares.iter().filter(|share| share.cause != UNKNOWN).map(|share| share.share).sum();
+        if self.judged.is_none() && known < 0.5 && now.since(seen) < PATIENCE {
+            return Vec::new();
+        }
+        self.judged = Some(now);
         let phase = PHASES.iter().position(|phase| *phase == entry.migration.phase).unwrap_or(0);
         let seconds: Vec<_> =
             shares.iter().map(|share| (share.cause, share.share * step.as_secs_f64())).collect();
@@ -195,8 +213,8 @@ impl Course {
             phase: *phase,
             direction: *direction,
             flow: measure::flow(&self.recent, *direction),
-            thread: measure::busiest(first, last, |_| true),
-            compressor: measure::busiest(first, last, compresses),
+            thread: measure::busiest(&self.recent, |_| true),
+            compressor: measure::busiest(&self.recent, compresses),
             compression,
             tls: limits.tls,
             idle_processors: measure::idle_processors(first, last),
@@ -219,4 +237,52 @@ fn meant(way: &[Index], links: &Links, dedicated: &Patterns) -> Option<Meant> {
     let meant = || links.all().iter().filter(|link| dedicated.matches(&link.name));
     let up = meant().filter(|link| link.oper_up).map(|link| link.name.clone());
     Some(Meant { taken: meant().any(|link| way.contains(&link.index)), up: up.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::{Flow, Snapshot};
+    use super::{Course, PATIENCE, SHORTEST};
+    use crate::analysis::migrations::entry::Entry;
+    use crate::analysis::migrations::migration::Migration;
+    use crate::sample::link::Links;
+    use crate::sample::migration::Direction;
+    use crate::sample::monotonic::Monotonic;
+    use crate::topology::roles::Patterns;
+    use std::time::Duration;
+
+    fn at(milliseconds: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(milliseconds))
+    }
+
+    fn snapshot(milliseconds: u64, flows: &[u64]) -> Snapshot {
+        let flows = flows.iter().map(|key| Flow { key: *key, ..Flow::default() }).collect();
+        Snapshot { at: at(milliseconds), flows, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_window_begins_with_the_connections() {
+        let mut course = Course::default();
+        for (time, flows) in [(0, &[][..]), (300, &[]), (600, &[7]), (700, &[7])] {
+            course.note(snapshot(time, flows));
+        }
+        assert_eq!(course.recent.front().map(|first| first.at), Some(at(600)));
+        assert!(SHORTEST > Duration::from_millis(100), "and is not judged at once");
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_judged_later_and_not_lost() {
+        let entry = Entry::new(Migration::new(1, "a".into(), Direction::Outgoing, at(0)));
+        let (mut course, links, none) = (Course::default(), Links::default(), Patterns::default());
+        let mut accounted = Vec::new();
+        for step in 0..30 {
+            course.note(snapshot(step * 100, &[]));
+            let seconds = course.judge(&entry, &links, &none, at(step * 100));
+            accounted.extend(seconds.iter().map(|(cause, seconds)| (step * 100, *cause, *seconds)));
+        }
+        let (first, cause, _) = accounted[0];
+        assert!(Duration::from_millis(first) >= PATIENCE && cause == "unknown", "{accounted:?}");
+        let sum: f64 = accounted.iter().map(|(_, _, seconds)| seconds).sum();
+        assert!((sum - 2.9).abs() < 0.3, "{sum}");
+    }
 }

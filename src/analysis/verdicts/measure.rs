@@ -18,7 +18,9 @@ pub fn flow(recent: &VecDeque<Snapshot>, direction: Direction) -> Option<FlowWin
     let time = last.at.since(first.at).as_secs_f64();
     let along = along(direction);
     let mut sum = FlowWindow { min_rtt: Duration::MAX, ..FlowWindow::default() };
-    let before = |now: &Flow| first.flows.iter().find(|known| known.key == now.key);
+    // A connection that opened meanwhile counts from its first reading on.
+    let before =
+        |now: &Flow| recent.iter().find_map(|then| then.flows.iter().find(|known| known.key == now.key));
     let pairs: Vec<(&Flow, &Flow)> = last.flows.iter().filter_map(|now| Some((before(now)?, now))).collect();
     let total = |figure| pairs.iter().map(|(before, now)| now.grown(before, figure)).sum::<u64>() as f64;
     let (bytes, sent) = (total(along), total(Figure::BytesSent));
@@ -81,13 +83,16 @@ fn peer_window(recent: &VecDeque<Snapshot>) -> (u64, u64) {
     (smallest.min(largest), largest)
 }
 
-/// The busiest of the threads with one of these roles.
-pub fn busiest(first: &Snapshot, last: &Snapshot, which: impl Fn(Role) -> bool) -> Option<ThreadWindow> {
-    let time = last.at.since(first.at).as_nanos() as f64;
+/// The busiest of the threads with one of these roles, each from its first reading on.
+pub fn busiest(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Option<ThreadWindow> {
+    let last = recent.back()?;
     let threads = last.threads.iter().filter(|thread| which(thread.role)).filter_map(|now| {
-        let before = first.threads.iter().find(|known| known.key == now.key)?;
+        let (at, before) = recent
+            .iter()
+            .find_map(|then| Some((then.at, then.threads.iter().find(|known| known.key == now.key)?)))?;
+        let time = last.at.since(at).as_nanos() as f64;
         let share = |at: usize| (now.times[at].saturating_sub(before.times[at]) as f64 / time).min(1.0);
-        Some(ThreadWindow {
+        (time > 0.0).then(|| ThreadWindow {
             name: now.name.clone(),
             role: Some(now.role),
             running: share(0),
@@ -151,7 +156,7 @@ fn link_of(
         speed: now.speed.map(|speed| speed as f64),
         shaped: shaper.map(|shaper| shaper.rate as f64),
         held_back: shaper.is_some_and(|shaper| shaper.held_back == Some(true)),
-        unseen: !link.exported || shaper.is_some_and(|shaper| shaper.held_back.is_none()),
+        unseen: !now.queues_seen(link.exported) || shaper.is_some_and(|shaper| shaper.held_back.is_none()),
         backlog: shaper.and_then(|shaper| shaper.backlog),
         ring_overflows: grown(now.ring_overflows, before.ring_overflows),
         storage,

@@ -11,11 +11,11 @@ use crate::sample::thread::{Role, Thread};
 use crate::source::transport::sock_diag::tcp_info::{Figure, COUNT};
 
 /// One connection at a moment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Flow {
     /// Which.
     pub key: Key,
-    figures: [u64; COUNT],
+    pub(super) figures: [u64; COUNT],
 }
 
 impl Flow {
@@ -44,7 +44,7 @@ pub struct Work {
 }
 
 /// A migration at a moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// When.
     pub at: Monotonic,

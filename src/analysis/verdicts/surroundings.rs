@@ -24,6 +24,8 @@ pub struct About {
     pub speed: Option<u64>,
     /// The queueing discipline or class with the lowest rate.
     pub shaper: Option<Shaper>,
+    /// When its disciplines were first and last looked at.
+    queues: Option<[Monotonic; 2]>,
     /// Overflows of the receive ring.
     pub ring_overflows: Option<u64>,
     /// Bytes that storage connections of this host received and sent over it, and when that was counted.
@@ -109,6 +111,10 @@ impl Surroundings {
             match said.source {
                 source if source == qdiscs::SOURCE.name => {
                     about.shaper = shaper(said.blocks, link, about.shaper);
+                    if let Some(block) = said.blocks.first() {
+                        let first = about.queues.map_or(block.read_at, |[first, _]| first);
+                        about.queues = Some([first, block.read_at]);
+                    }
                 }
                 source => {
                     if let Some(block) = said.blocks.first() {
@@ -155,6 +161,11 @@ impl Surroundings {
 }
 
 impl About {
+    /// Whether its disciplines are known. Those of a hidden link are read once it is followed: not yet in the first table.
+    pub fn queues_seen(&self, exported: bool) -> bool {
+        exported || self.queues.is_some_and(|[first, last]| last > first)
+    }
+
     fn note(&mut self, source: &str, block: &Block, link: &Link) {
         let value = |metric| of_link(block, metric, link);
         match source {

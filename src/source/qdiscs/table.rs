@@ -100,11 +100,12 @@ impl Table {
         &mut self,
         mut seen: Vec<Queue>,
         links: &Links,
+        followed: &[Index],
         source: &'static str,
         now: Monotonic,
     ) -> Block {
         let mut ids: Vec<(usize, Id, Option<Queue>)> =
-            seen.drain(..).filter_map(|q| identify(q, links)).collect();
+            seen.drain(..).filter_map(|q| identify(q, links, followed)).collect();
         ids.sort_by_key(|(at, id, _)| (*at, id.parent != ROOT, *id));
         ids.dedup_by_key(|(_, id, _)| *id);
         // A row that was forgotten leaves its subject behind until here.
@@ -112,7 +113,7 @@ impl Table {
             && self.rows.len() == ids.len()
             && self.rows.iter().zip(&ids).all(|(row, (_, id, _))| row.id == *id);
         if !same {
-            self.add_missed(&mut ids, links);
+            self.add_missed(&mut ids, links, followed);
             self.rebuild(&ids, links);
         }
         for (row, (_, _, queue)) in self.rows.iter_mut().zip(&ids) {
@@ -127,10 +128,11 @@ impl Table {
         block
     }
 
-    fn add_missed(&self, ids: &mut Vec<(usize, Id, Option<Queue>)>, links: &Links) {
+    fn add_missed(&self, ids: &mut Vec<(usize, Id, Option<Queue>)>, links: &Links, followed: &[Index]) {
         let present: HashSet<Id> = ids.iter().map(|(_, id, _)| *id).collect();
         for row in self.rows.iter().filter(|row| !row.missed && !present.contains(&row.id)) {
-            if let Some(at) = exported_row(row.index, links).filter(|at| links.all()[*at].key == row.id.link)
+            if let Some(at) =
+                wanted_row(row.index, links, followed).filter(|at| links.all()[*at].key == row.id.link)
             {
                 ids.push((at, row.id, None));
             }
@@ -146,6 +148,10 @@ impl Table {
             let key = keys.get(id).copied().unwrap_or(self.next_key);
             self.next_key = self.next_key.max(key + 1);
             let link = &links.all()[*at];
+            // Rows are in the order of the links, of which exported ones are first.
+            if !link.exported {
+                subjects.hide_the_rest();
+            }
             self.rows.push(Row { id: *id, key, index: link.index, missed: false });
             let row = subjects.row(key).label("device", &link.name).label("kind", &id.kind.to_string());
             row.label("handle", &handle_text(id.handle));
@@ -168,14 +174,15 @@ fn is_under(parent: u32, above: u32) -> bool {
     parent != ROOT && (parent == above || (above & !MAJOR == 0 && parent & MAJOR == above))
 }
 
-fn identify(queue: Queue, links: &Links) -> Option<(usize, Id, Option<Queue>)> {
-    let at = exported_row(queue.index, links)?;
+fn identify(queue: Queue, links: &Links, followed: &[Index]) -> Option<(usize, Id, Option<Queue>)> {
+    let at = wanted_row(queue.index, links, followed)?;
     let id = Id { link: links.all()[at].key, parent: queue.parent, handle: queue.handle, kind: queue.kind };
     Some((at, id, Some(queue)))
 }
 
-fn exported_row(index: Index, links: &Links) -> Option<usize> {
-    links.row(index).filter(|row| *row < links.exported().len())
+/// Of exported links, and of hidden ones that carry a migration.
+fn wanted_row(index: Index, links: &Links, followed: &[Index]) -> Option<usize> {
+    links.row(index).filter(|row| *row < links.exported().len() || followed.contains(&index))
 }
 
 /// The cells that qdiscs and classes have in common, in the order of their columns, and two more.
@@ -224,7 +231,7 @@ mod tests {
 
     /// Labels and keys after a reading.
     fn read(table: &mut Table, seen: Vec<Queue>, links: &Links) -> Vec<(String, Key)> {
-        let block = table.block(seen, links, "test", Monotonic::default());
+        let block = table.block(seen, links, &[], "test", Monotonic::default());
         let subjects = &block.subjects;
         subjects.keys().iter().enumerate().map(|(row, key)| (subjects.labels(row).to_owned(), *key)).collect()
     }
@@ -240,6 +247,23 @@ mod tests {
         assert_eq!(labels, expected);
         let classes = read(&mut table(What::Classes), vec![queue("htb", 0x1_0010, 0x1_0001)], &links(1));
         assert_eq!(classes[0].0, r#"device="eth0",kind="htb",handle="1:",class="1:10",parent="1:1""#);
+    }
+
+    #[test]
+    fn a_hidden_link_that_carries_a_migration_has_rows_that_are_not_shown() {
+        let seen = || {
+            let hidden = Queue { index: 4, ..queue("htb", 0x1_0000, ROOT) };
+            vec![hidden, queue("mq", 0x1_0000, ROOT)]
+        };
+        let (mut table, links) = (table(What::Qdiscs), links(1));
+        let rows = |followed: &[u32], table: &mut Table| {
+            let block = table.block(seen(), &links, followed, "test", Monotonic::default());
+            (block.rows(), block.subjects.exported())
+        };
+        assert_eq!(rows(&[4], &mut table), (2, 1));
+        // It is no longer followed: it goes without leaving a gap.
+        assert_eq!(rows(&[], &mut table), (1, 1));
+        assert!(!table.has_missed());
     }
 
     #[test]
@@ -294,14 +318,14 @@ mod tests {
     fn what_did_not_come_is_a_gap_once_and_then_gone() {
         let (mut table, links) = (table(What::Qdiscs), links(1));
         let both = || vec![queue("htb", 0x1_0000, ROOT), queue("tbf", 0x20_0000, 0x1_0010)];
-        table.block(both(), &links, "test", Monotonic::default());
+        table.block(both(), &links, &[], "test", Monotonic::default());
         let one = || vec![queue("htb", 0x1_0000, ROOT)];
-        let block = table.block(one(), &links, "test", Monotonic::default());
+        let block = table.block(one(), &links, &[], "test", Monotonic::default());
         assert_eq!(
             (block.rows(), block.cell(0, 1).reason(), table.has_missed()),
             (2, Some(Gap::NotRead), true)
         );
-        let block = table.block(one(), &links, "test", Monotonic::default());
+        let block = table.block(one(), &links, &[], "test", Monotonic::default());
         assert_eq!((block.rows(), table.has_missed()), (1, false));
     }
 
