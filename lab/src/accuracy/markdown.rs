@@ -96,14 +96,12 @@ fn causes(score: &Score) -> String {
 }
 
 fn wrong(runs: &[Run]) -> String {
-    let mut text = String::from("\n## Wrong runs\n\n");
-    for run in runs.iter().filter(|run| run.is_right() == Some(false)) {
-        let stretches = run.found.iter().flat_map(|found| &found.stretches);
-        let told: Vec<String> = stretches.map(report::stretch).collect();
-        writeln!(text, "* `--rerun {} --seed {}`: {}", run.id(), run.seed, told.join("; ")).ok();
-    }
-    if text.ends_with("\n\n") && !text.contains("rerun") {
-        text.push_str("None.\n");
-    }
-    text
+    let told = |run: &Run| {
+        let found = run.found.as_ref()?;
+        let stretches: Vec<String> = found.stretches.iter().map(report::stretch).collect();
+        Some(format!("* `--seed {} --rerun {}`: {}\n", run.seed, run.id(), stretches.join("; ")))
+    };
+    let lines: String = runs.iter().filter(|run| run.is_right() == Some(false)).filter_map(told).collect();
+    let lines = if lines.is_empty() { "None.\n".to_owned() } else { lines };
+    format!("\n## Wrong runs\n\n{lines}")
 }

@@ -69,7 +69,7 @@ fn judged(truth: &[&str], found: &[(&str, f64)], verdict_after: Option<f64>) -> 
 
 fn run(family: &str, stretches: Vec<Judged>, alarms: usize) -> Run {
     let alarm = Alarm { cause: "c".into(), at: 1.0, held: 1.0 };
-    let found = Found { length: 360.0, stretches, too_short: 0, alarms: vec![alarm; alarms] };
+    let found = Found { length: 360.0, stretches, too_short: 0, others: None, alarms: vec![alarm; alarms] };
     Run {
         family: family.into(),
         number: 1,
@@ -135,5 +135,6 @@ fn a_wrong_run_is_named_so_that_it_can_be_made_again() {
     let machine = super::machine::Machine::read();
     let page = markdown::page("cargo xtask accuracy", 1000, &machine, &counted, &runs);
     assert!(page.contains("| a | 2 | 1 |") || page.contains("| a |  | 2 | 1 |"), "{page}");
+    assert!(page.contains("`--seed 7 --rerun a:1`: was a, found b 75 %, a 25 %"), "{page}");
     assert!(page.contains("held out") && page.contains("link_saturated"), "{page}");
 }
