@@ -125,6 +125,10 @@ fn the_score_is_what_a_person_counts() {
     assert_eq!((score.healthy.runs, score.healthy.alarms, score.healthy.runs_with_alarms), (2, 2, 1));
     assert!((score.healthy.alarms_per_hour.unwrap() - 10.0).abs() < 1e-9, "two in a fifth of an hour");
     assert!(!score.causes.contains_key("unknown"));
+    // Two thirds of a, half of b.
+    assert!((score.balanced.unwrap() - 7.0 / 12.0).abs() < 1e-9);
+    assert_eq!(score.alarms, 2);
+    assert!((score.hours - 0.8).abs() < 1e-9, "eight runs of six minutes");
 }
 
 #[test]
@@ -132,6 +136,12 @@ fn a_wrong_run_is_named_so_that_it_can_be_made_again() {
     let (runs, counted) = (by_hand(), score(&by_hand()));
     let text = report::text(&counted, &runs);
     assert!(text.contains("a:1 seed 7") && text.contains("was a, found b 75 %, a 25 %"), "{text}");
+    let quiet = score(&[run(HEALTHY, vec![judged(&["a"], &[("a", 4.0)], None)], 0)]);
+    assert!(
+        report::headline(&quiet).contains("at most 30 (95 %) in an hour"),
+        "{}",
+        report::headline(&quiet)
+    );
     let machine = super::machine::Machine::read();
     let page = markdown::page("cargo xtask accuracy", 1000, &machine, &counted, &runs);
     assert!(page.contains("| a | 2 | 1 |") || page.contains("| a |  | 2 | 1 |"), "{page}");
