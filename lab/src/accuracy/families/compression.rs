@@ -8,8 +8,8 @@ use crate::accuracy::recipe::Recipe;
 pub static FAMILY: Family = Family {
     name: "compression",
     made: "multifd with zlib over an unlimited veth, and the source's hypervisor has 30 to 70 % of a CPU, so that it is its \
-           compressor and not the other side's that is the limit: it sends 10 to 20 MB/s, and without compression ten times \
-           as much. sender_cpu says the same of the same threads and is right too. (zstd gives up on the guest's \
+           compressor and not the other side's that is the limit: it sends 6 to 14 MB/s, and without compression a tenth \
+           of a CPU sends 100. sender_cpu says the same of the same threads and is right too. (zstd gives up on the guest's \
            memory at once and costs nearly nothing, so it is not made.)",
     weight: 1,
     make,
