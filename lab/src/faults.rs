@@ -5,7 +5,7 @@ use crate::made::Made;
 use crate::pair::Pair;
 use crate::scenario::fault::{Fault, Side};
 use crate::scenario::Scenario;
-use crate::traffic::Traffic;
+use crate::traffic::{Others, Traffic};
 use crate::units::Percent;
 use crate::world::{shape, World};
 use anyhow::{ensure, Context, Result};
@@ -41,6 +41,7 @@ pub struct Faults {
     list: Vec<Fault>,
     changes: Vec<Change>,
     traffic: Vec<(usize, Traffic)>,
+    others: Vec<Others>,
 }
 
 impl Faults {
@@ -52,7 +53,7 @@ impl Faults {
             changes.extend(until.map(|until| Change { at: until.0, fault, begins: false }));
         }
         changes.sort_by_key(|change| change.at);
-        Self { list: scenario.faults.clone(), changes, traffic: Vec::new() }
+        Self { list: scenario.faults.clone(), changes, traffic: Vec::new(), others: Vec::new() }
     }
 
     /// Kernel settings, which sockets take up when they are opened: before hypervisors start.
@@ -73,6 +74,12 @@ impl Faults {
             }
         }
         Ok(())
+    }
+
+    /// What others moved: those that have ended, and those that go on, up to now.
+    pub fn others(&self) -> Vec<Others> {
+        let on = self.traffic.iter().map(|(_, traffic)| traffic.moved());
+        self.others.iter().copied().chain(on).collect()
     }
 
     /// What is due by now.
@@ -112,7 +119,11 @@ impl Faults {
 
     fn end(&mut self, number: usize, stage: &mut Stage) -> Result<()> {
         match &self.list[number] {
-            Fault::CompetingTraffic { .. } => self.traffic.retain(|(fault, _)| *fault != number),
+            Fault::CompetingTraffic { .. } => {
+                let ended = self.traffic.iter().filter(|(fault, _)| *fault == number);
+                self.others.extend(ended.map(|(_, traffic)| traffic.moved()));
+                self.traffic.retain(|(fault, _)| *fault != number);
+            }
             Fault::BusyMonitor { .. } => stage.pair.hold_monitors(false)?,
             Fault::Loss { .. } => shape::lose_nothing(&stage.world.last_hop().0)?,
             Fault::Freeze { side, .. } => signal(host(stage.hosts, *side), Signal::CONT)?,

@@ -12,6 +12,7 @@ use crate::scenario::expect::Outcome;
 use crate::scenario::fault::Side;
 use crate::scenario::{Scenario, Watch};
 use crate::stop::Stop;
+use crate::traffic::Others;
 use crate::truth::{self, Truth};
 use crate::world::World;
 use crate::{clock, names, report};
@@ -72,6 +73,8 @@ pub struct Observed {
     pub truths: Vec<Truth>,
     /// What each miglink said, the source's first.
     pub timelines: Vec<Timeline>,
+    /// What other traffic really moved.
+    pub others: Vec<Others>,
 }
 
 /// How long miglink may take to tell of an end; libvirt tells it up to three seconds after.
@@ -82,7 +85,7 @@ const SETTLE: Duration = Duration::from_secs(6);
 /// # Errors
 /// When it cannot be done here (the message begins with `SKIPPED:`), or the machine or a hypervisor fails.
 pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcomes> {
-    let Observed { truths, timelines } = observe(scenario, options, stop)?;
+    let Observed { truths, timelines, .. } = observe(scenario, options, stop)?;
     let (mut checks, mut said) = (check::scenario(scenario, &truths), Vec::new());
     if let Ok(both) = <[Timeline; 2]>::try_from(timelines) {
         checks.extend(check::exporters(scenario, &truths, &both));
@@ -101,12 +104,13 @@ pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcom
 pub fn observe(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Observed> {
     let mut lab = Lab::start(scenario, options, stop)?;
     let truths = lab.migrate(stop, |_| ())?;
+    let others = lab.faults.others();
     lab.settle(stop)?;
     let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
     if options.keep {
         report::write_timelines(lab.made.folder(), &timelines)?;
     }
-    Ok(Observed { truths, timelines })
+    Ok(Observed { truths, timelines, others })
 }
 
 impl Lab {

@@ -1,4 +1,5 @@
-//! Other traffic: TCP streams from one host to the other, as fast as they go, until they are dropped.
+//! Other traffic: TCP streams from one host to the other, as fast as they go, until they are dropped. What arrives is
+//! counted: how much of a link others really take is a measured truth.
 
 use crate::clock;
 use crate::host::Host;
@@ -9,6 +10,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,15 +23,34 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Traffic {
     stop: Stop,
     threads: Vec<JoinHandle<Result<()>>>,
+    received: Arc<AtomicU64>,
+    since: f64,
+}
+
+/// What others moved, as their receiver counts it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Others {
+    /// From when, in seconds since 1970.
+    pub from: f64,
+    /// Until when.
+    pub until: f64,
+    /// Bytes, without headers.
+    pub bytes: u64,
 }
 
 impl Traffic {
+    /// What arrived up to now.
+    pub fn moved(&self) -> Others {
+        Others { from: self.since, until: clock::wall(), bytes: self.received.load(Ordering::Relaxed) }
+    }
+
     /// Starts that many streams to a port at the destination.
     pub fn start(from: &Host, to: &Host, address: &str, port: u16, streams: u8) -> Result<Self> {
         let address: SocketAddr = format!("{address}:{port}").parse().context("an address")?;
-        let mut traffic = Self { stop: Stop::default(), threads: Vec::new() };
-        let (stop, network) = (traffic.stop.clone(), to.network()?);
-        traffic.threads.push(std::thread::spawn(move || receive(&network, address, &stop)));
+        let (stop, received) = (Stop::default(), Arc::<AtomicU64>::default());
+        let mut traffic = Self { stop, threads: Vec::new(), received, since: clock::wall() };
+        let (stop, network, count) = (traffic.stop.clone(), to.network()?, Arc::clone(&traffic.received));
+        traffic.threads.push(std::thread::spawn(move || receive(&network, address, &stop, &count)));
         for _ in 0..streams {
             let (stop, network) = (traffic.stop.clone(), from.network()?);
             traffic.threads.push(std::thread::spawn(move || send(&network, address, &stop)));
@@ -54,7 +76,7 @@ pub fn enter(network: &File) -> Result<()> {
 }
 
 /// Takes in what comes and forgets it.
-fn receive(network: &File, address: SocketAddr, stop: &Stop) -> Result<()> {
+fn receive(network: &File, address: SocketAddr, stop: &Stop, count: &Arc<AtomicU64>) -> Result<()> {
     enter(network)?;
     let listener = TcpListener::bind(address).context("the port of other traffic")?;
     listener.set_nonblocking(true)?;
@@ -62,8 +84,8 @@ fn receive(network: &File, address: SocketAddr, stop: &Stop) -> Result<()> {
     while !stop.is_set() {
         match listener.accept() {
             Ok((stream, _)) => {
-                let stop = stop.clone();
-                streams.push(std::thread::spawn(move || swallow(stream, &stop)));
+                let (stop, count) = (stop.clone(), Arc::clone(count));
+                streams.push(std::thread::spawn(move || swallow(stream, &stop, &count)));
             }
             Err(_) => clock::sleep(Duration::from_millis(10)),
         }
@@ -72,13 +94,16 @@ fn receive(network: &File, address: SocketAddr, stop: &Stop) -> Result<()> {
     Ok(())
 }
 
-fn swallow(mut stream: TcpStream, stop: &Stop) {
+fn swallow(mut stream: TcpStream, stop: &Stop, count: &AtomicU64) {
     stream.set_nonblocking(false).ok();
     stream.set_read_timeout(Some(TICK)).ok();
     let mut buffer = vec![0; 1 << 16];
     while !stop.is_set() {
-        if matches!(stream.read(&mut buffer), Ok(0)) {
-            return;
+        match stream.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(bytes) => drop(count.fetch_add(bytes as u64, Ordering::Relaxed)),
+            // Nothing came in time.
+            Err(_) => {}
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Found {
     pub stretches: Vec<Judged>,
     /// How many were too short.
     pub too_short: usize,
+    /// The share of the link that others took while they were there, as the lab measured it.
+    pub others: Option<f64>,
     /// Leading causes that nothing had made real at any time of the run, held for a second or longer.
     pub alarms: Vec<Alarm>,
 }

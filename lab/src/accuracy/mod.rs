@@ -11,7 +11,8 @@
 //! are the same for both.
 //!
 //! **Truth.** Each variant says from when to when which causes are real. The first is what was made; others beside it
-//! limit at the same time, and naming one of them is right too.
+//! limit at the same time, and naming one of them is right too. Where the lab can measure how real a cause
+//! was (what others took of a link), the measure corrects what the variant says (`measured.rs`).
 
 pub mod command;
 pub mod count;
@@ -20,6 +21,7 @@ pub mod families;
 pub mod found;
 pub mod machine;
 pub mod markdown;
+pub mod measured;
 pub mod recipe;
 pub mod report;
 pub mod runner;

@@ -1,7 +1,7 @@
 //! What a person reads of a score.
 
 use super::found::Judged;
-use super::score::{is_right, Run, Score};
+use super::score::{is_right, Quiet, Run, Score};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -51,23 +51,26 @@ pub fn headline(score: &Score) -> String {
     let (low, high) = score.accuracy_interval.unwrap_or((0.0, 1.0));
     writeln!(
         text,
-        "{} of {} stretches with a fault have a true cause leading: {} (95 %: {:.0} to {:.0} %)",
+        "{} of {} stretches with a fault have a true cause leading: {} (95 %: {:.0} to {:.0} %); mean over causes: {}",
         score.right,
         score.stretches,
         percent(score.accuracy),
         low * 100.0,
-        high * 100.0
+        high * 100.0,
+        percent(score.balanced)
     )
     .ok();
     let quiet = &score.healthy;
     writeln!(
         text,
-        "{} healthy runs, {:.2} h of copying: {} false alarms in {} of them, {} in an hour",
+        "{} healthy runs, {:.3} h of copying: {} false alarms in {} of them, {} in an hour; in all runs {} in {:.3} h",
         quiet.runs,
         quiet.hours,
         quiet.alarms,
         quiet.runs_with_alarms,
-        quiet.alarms_per_hour.map_or("-".into(), |rate| format!("{rate:.1}"))
+        rate(quiet),
+        score.alarms,
+        score.hours
     )
     .ok();
     let verdicts = score.verdicts();
@@ -88,6 +91,16 @@ pub fn headline(score: &Score) -> String {
     )
     .ok();
     text
+}
+
+/// Alarms in an hour. None in a short time is not none in an hour: with 95 % there are at most three in that time (the
+/// rule of three).
+fn rate(quiet: &Quiet) -> String {
+    match quiet.alarms_per_hour {
+        Some(_) if quiet.alarms == 0 => format!("at most {:.0} (95 %)", 3.0 / quiet.hours),
+        Some(rate) => format!("{rate:.0}"),
+        None => "-".into(),
+    }
 }
 
 fn matrix(score: &Score) -> String {

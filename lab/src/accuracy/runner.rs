@@ -1,9 +1,9 @@
 //! Runs variants, one after the other, and says how far it is.
 
 use super::found;
-use super::machine;
 use super::score::Run;
 use super::variant::Variant;
+use super::{machine, measured};
 use crate::run::{observe, Observed, Options};
 use crate::stop::Stop;
 use crate::{clock, SKIPPED};
@@ -81,7 +81,11 @@ fn judge(variant: &Variant, observed: &Observed) -> Result<found::Found> {
         truth.error.as_deref().unwrap_or("no reason")
     );
     let source = observed.timelines.first().context("no miglink")?;
-    Ok(found::read(&variant.scenario.expect.memory_copy, &truth.vm, (begin, end), source))
+    let link = variant.scenario.path.rate.bytes();
+    let others = link.and_then(|link| measured::share(&observed.others, link as f64));
+    let stretches = measured::corrected(&variant.scenario.expect.memory_copy, others);
+    let found = found::read(&stretches, &truth.vm, (begin, end), source);
+    Ok(found::Found { others, ..found })
 }
 
 /// One line of a run.
@@ -98,5 +102,7 @@ fn line(run: &Run) -> String {
         (Some(found), None) => found.stretches.iter().map(super::report::stretch).collect(),
         (None, None) => Vec::new(),
     };
-    format!("{word:<8}{:<20}{:>4.0} s  {}", run.id(), run.took, said.join("; "))
+    let others = run.found.as_ref().and_then(|found| found.others);
+    let others = others.map_or(String::new(), |share| format!(" (others took {:.0} %)", share * 100.0));
+    format!("{word:<8}{:<20}{:>4.0} s  {}{others}", run.id(), run.took, said.join("; "))
 }

@@ -94,6 +94,13 @@ pub struct Score {
     pub accuracy: Option<f64>,
     /// Between which values that lies with 95 %.
     pub accuracy_interval: Option<(f64, f64)>,
+    /// The mean of all causes' recalls: links that are full before and after a fault make many easy stretches of one cause,
+    /// which count for no more than the others here.
+    pub balanced: Option<f64>,
+    /// Causes that led for a second or longer and that nothing made real at any time of the run, in all runs.
+    pub alarms: usize,
+    /// The time of copying memory of all runs, in hours.
+    pub hours: f64,
     /// Stretches by truth, then by leading cause. Healthy ones stand under `healthy`.
     pub matrix: BTreeMap<String, BTreeMap<String, usize>>,
     /// By cause.
@@ -136,6 +143,8 @@ pub fn score(runs: &[Run]) -> Score {
         };
         score.runs += 1;
         score.too_short += found.too_short;
+        score.alarms += found.alarms.len();
+        score.hours += found.length / 3600.0;
         let healthy = run.family == HEALTHY;
         if healthy {
             score.healthy.note(found);
@@ -196,6 +205,8 @@ impl Score {
             of.verdict_median = quantile(&of.verdicts, 0.5);
             of.verdict_p95 = quantile(&of.verdicts, 0.95);
         }
+        let recalls: Vec<f64> = self.causes.values().filter_map(|of| of.recall).collect();
+        self.balanced = (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64);
     }
 
     /// All delays of verdicts.

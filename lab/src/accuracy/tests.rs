@@ -69,7 +69,7 @@ fn judged(truth: &[&str], found: &[(&str, f64)], verdict_after: Option<f64>) -> 
 
 fn run(family: &str, stretches: Vec<Judged>, alarms: usize) -> Run {
     let alarm = Alarm { cause: "c".into(), at: 1.0, held: 1.0 };
-    let found = Found { length: 360.0, stretches, too_short: 0, alarms: vec![alarm; alarms] };
+    let found = Found { length: 360.0, stretches, too_short: 0, others: None, alarms: vec![alarm; alarms] };
     Run {
         family: family.into(),
         number: 1,
@@ -125,6 +125,10 @@ fn the_score_is_what_a_person_counts() {
     assert_eq!((score.healthy.runs, score.healthy.alarms, score.healthy.runs_with_alarms), (2, 2, 1));
     assert!((score.healthy.alarms_per_hour.unwrap() - 10.0).abs() < 1e-9, "two in a fifth of an hour");
     assert!(!score.causes.contains_key("unknown"));
+    // Two thirds of a, half of b.
+    assert!((score.balanced.unwrap() - 7.0 / 12.0).abs() < 1e-9);
+    assert_eq!(score.alarms, 2);
+    assert!((score.hours - 0.8).abs() < 1e-9, "eight runs of six minutes");
 }
 
 #[test]
@@ -132,8 +136,15 @@ fn a_wrong_run_is_named_so_that_it_can_be_made_again() {
     let (runs, counted) = (by_hand(), score(&by_hand()));
     let text = report::text(&counted, &runs);
     assert!(text.contains("a:1 seed 7") && text.contains("was a, found b 75 %, a 25 %"), "{text}");
+    let quiet = score(&[run(HEALTHY, vec![judged(&["a"], &[("a", 4.0)], None)], 0)]);
+    assert!(
+        report::headline(&quiet).contains("at most 30 (95 %) in an hour"),
+        "{}",
+        report::headline(&quiet)
+    );
     let machine = super::machine::Machine::read();
     let page = markdown::page("cargo xtask accuracy", 1000, &machine, &counted, &runs);
     assert!(page.contains("| a | 2 | 1 |") || page.contains("| a |  | 2 | 1 |"), "{page}");
+    assert!(page.contains("`--seed 7 --rerun a:1`: was a, found b 75 %, a 25 %"), "{page}");
     assert!(page.contains("held out") && page.contains("link_saturated"), "{page}");
 }

@@ -7,7 +7,7 @@ use crate::accuracy::recipe::Recipe;
 /// The family.
 pub static FAMILY: Family = Family {
     name: "bandwidth_cap",
-    made: "max-bandwidth at most 40 % of the link's rate; in some set midway, or lifted, or raised and still the limit",
+    made: "max-bandwidth at most 60 % of the link's rate, mostly less; in some set midway, or lifted, or raised and still the limit",
     weight: 1,
     make,
 };
@@ -17,7 +17,9 @@ fn make(draw: &mut Draw, number: u32) -> Recipe {
     // 1 MiB/s is 8.4 Mb/s.
     let link = (cap * 21).max(draw.within(250, FAST));
     let at = draw.within(2500, 3500);
-    let recipe = Recipe::new(5500).path(format!("rate: {link}mbit"));
+    // Long enough for each part to show after the two seconds that a verdict may take.
+    let stop = if number % 4 == 1 { 5000 } else { at + 3500 };
+    let recipe = Recipe::new(stop).path(format!("rate: {link}mbit"));
     let capped = |recipe: Recipe| recipe.migrate(format!("max_bandwidth: {cap}MiB/s"));
     let mut recipe = match number % 4 {
         0 => capped(recipe)

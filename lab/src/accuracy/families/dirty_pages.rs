@@ -15,12 +15,12 @@ pub static FAMILY: Family = Family {
 };
 
 fn make(draw: &mut Draw, _number: u32) -> Recipe {
-    let rate = draw.within(100, 250);
+    let rate = draw.within(100, 170);
     let dirty = draw.within(28, 44);
     let fill = dirty + draw.within(4, 12);
     // The first iteration at 94 % of the rate, in milliseconds.
     let first = fill * 8389 / (rate * 94 / 100);
-    let mut recipe = Recipe::new(first + 5500)
+    let mut recipe = Recipe::new(first + 5000)
         .path(format!("rate: {rate}mbit"))
         .between(None, Some(first), &["traffic_shaping"])
         .between(Some(first), None, &["dirty_pages"]);

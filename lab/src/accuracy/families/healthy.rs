@@ -26,8 +26,8 @@ fn make(draw: &mut Draw, number: u32) -> Recipe {
         recipe.fill = draw.within(400, 1500);
         recipe
     } else {
-        let rate = draw.scaled(150, 900);
-        let seconds = draw.within(3, 6);
+        let rate = draw.scaled(100, 800);
+        let seconds = draw.within(4, 9);
         let mut recipe = Recipe::new(0).path(format!("rate: {rate}mbit")).always(&["traffic_shaping"]);
         recipe.fill = (rate * seconds * 1000 / 8389).max(24);
         recipe

@@ -26,12 +26,13 @@ fn make(draw: &mut Draw, number: u32) -> Recipe {
 pub fn beside(draw: &mut Draw, number: u32, port: u16, cause: &'static str) -> Recipe {
     let rate = draw.scaled(SLOW, FAST);
     let streams = draw.within(1, 4);
-    let (at, until) = (draw.within(1500, 2500), draw.within(5500, 6000));
+    // Parts are longer than the two seconds that a verdict may take, or they would measure nothing but that.
+    let (at, until) = (draw.within(2500, 3000), draw.within(6000, 6500));
     let fault = format!("kind: competing_traffic, streams: {streams}, port: {port}");
     // Half of it is the link's own doing.
     let both = [cause, "traffic_shaping"];
     let causes = if streams == 1 { &both[..] } else { &both[..1] };
-    let recipe = Recipe::new(6000).path(format!("rate: {rate}mbit"));
+    let recipe = Recipe::new(6500).path(format!("rate: {rate}mbit"));
     let mut recipe = match number % 3 {
         0 => recipe.fault(fault).always(causes),
         1 => recipe
@@ -44,7 +45,7 @@ pub fn beside(draw: &mut Draw, number: u32, port: u16, cause: &'static str) -> R
                 .between(None, Some(at), &["traffic_shaping"])
                 .between(Some(at), Some(until), causes)
                 .between(Some(until), None, &["traffic_shaping"]);
-            recipe.stop_after = Some(8500);
+            recipe.stop_after = Some(9500);
             recipe
         }
     }

@@ -14,9 +14,9 @@ pub static FAMILY: Family = Family {
 
 fn make(draw: &mut Draw, _number: u32) -> Recipe {
     let rate = draw.scaled(SLOW, FAST / 2);
-    let at = draw.within(1500, 2500);
+    let at = draw.within(2500, 3000);
     let until = at + draw.within(2500, 4000);
-    let mut recipe = Recipe::new(until + 2500)
+    let mut recipe = Recipe::new(until + 3000)
         .path(format!("rate: {rate}mbit"))
         .fault(format!("kind: freeze, side: source, at: {at}ms, until: {until}ms"))
         .between(None, Some(at), &["traffic_shaping"])
