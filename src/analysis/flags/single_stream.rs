@@ -55,7 +55,11 @@ pub fn flag(link: &LinkState) -> Flagged {
     if !by_port {
         mend.push(format!("ip link set dev {} type bond xmit_hash_policy layer3+4", link.name));
     }
-    mend.push(format!("virsh migrate --parallel --parallel-connections {} …", 2 * speeds.len()));
+    let (vm, peer) = link.seen.as_ref().map_or(("DOMAIN", "HOST"), |seen| (&seen.vm, &seen.peer));
+    let connections = 2 * speeds.len();
+    mend.push(format!(
+        "virsh migrate --live --parallel --parallel-connections {connections} '{vm}' qemu+ssh://{peer}/system"
+    ));
     slows(sum / most, evidence, mend)
 }
 
