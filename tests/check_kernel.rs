@@ -17,8 +17,11 @@ fn check(flags: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// The flags of all links as (device, cause, factor, commands), and the exit code.
-fn flags() -> (Option<i32>, Vec<(String, String, f64, Vec<String>)>) {
+/// One flag: device, cause, factor, commands.
+type Flag = (String, String, f64, Vec<String>);
+
+/// The flags of all links, and the exit code.
+fn flags() -> (Option<i32>, Vec<Flag>) {
     let (code, said, complaints) = check(&["--output", "json", "--for", "2s"]);
     let body: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}{complaints}"));
     let text = |value: &Value| value.as_str().expect("text").to_owned();

@@ -88,20 +88,17 @@ impl Cause {
 
     /// For a terminal.
     pub fn text(self) -> String {
-        let mut out =
-            format!("{}\n\n{}\n\nPhases: {}\n", self.name, self.meaning(), self.phases().join(", "));
-        if let Some(rule) = self.rule {
-            out += &format!("During a migration: {}\n", rule.reading);
-        }
-        out += &match self.flag {
-            Some(flag) => format!("Before a migration (miglink check): {}\n", flag.factor),
-            None => "Before a migration: cannot be told.\n".to_owned(),
-        };
-        out += &format!("Advice: {}\n", self.advice());
-        for command in self.commands() {
-            out += &format!("  $ {command}\n");
-        }
-        out
+        let mut lines = vec![self.name.to_owned(), String::new(), self.meaning().to_owned(), String::new()];
+        lines.push(format!("Phases: {}", self.phases().join(", ")));
+        lines.extend(self.rule.map(|rule| format!("During a migration: {}", rule.reading)));
+        lines.push(match self.flag {
+            Some(flag) => format!("Before a migration, the factor of miglink check: {}", flag.factor),
+            None => "Before a migration: cannot be told.".to_owned(),
+        });
+        lines.push(format!("Advice: {}", self.advice()));
+        lines.extend(self.commands().iter().map(|command| format!("  $ {command}")));
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     /// For programs.

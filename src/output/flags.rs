@@ -41,7 +41,7 @@ pub fn table(found: &Findings, wanted: Wanted<'_>, links: usize, seconds: f64) -
     let looked =
         format!("{links} {} looked at for {seconds:.0} s", if links == 1 { "link" } else { "links" });
     if slow.is_empty() {
-        out += &format!("Nothing was found that would slow a migration: {looked}.\n");
+        let _ = writeln!(out, "Nothing was found that would slow a migration: {looked}.");
     } else {
         let mut rows = vec![["LINK", "CAUSE", "SLOWER BY", "EVIDENCE"].map(str::to_owned)];
         for finding in &slow {
@@ -53,7 +53,7 @@ pub fn table(found: &Findings, wanted: Wanted<'_>, links: usize, seconds: f64) -
         let mut devices: Vec<&str> = slow.iter().map(|finding| finding.device.as_str()).collect();
         devices.sort_unstable();
         devices.dedup();
-        out += &format!("\n{looked}, {} of them would slow a migration.\n", devices.len());
+        let _ = writeln!(out, "\n{looked}, {} of them would slow a migration.", devices.len());
     }
     if wanted.verbose {
         out += &others(found, wanted);
@@ -82,7 +82,7 @@ fn others(found: &Findings, wanted: Wanted<'_>) -> String {
     let mut out = String::new();
     for (title, rows) in [("Fine:", fine), ("Nobody can tell, for want of:", unknown)] {
         if !rows.is_empty() {
-            let _ = write!(out, "\n{title}\n");
+            let _ = writeln!(out, "\n{title}");
             write_rows(&mut out, &rows);
         }
     }

@@ -10,11 +10,12 @@ pub fn run(arguments: &Explain) -> anyhow::Result<()> {
     let causes = causes();
     let text = match (&arguments.cause, arguments.output) {
         (None, Output::Json) => {
-            format!("{:#}\n", serde_json::Value::from_iter(causes.iter().map(|cause| cause.json())))
+            format!("{:#}\n", causes.iter().map(|cause| cause.json()).collect::<serde_json::Value>())
         }
         (None, Output::Table) => {
             let width = causes.iter().map(|cause| cause.name.len()).max().unwrap_or(0);
-            causes.iter().map(|cause| format!("{:width$}  {}\n", cause.name, cause.meaning())).collect()
+            let lines = causes.iter().map(|cause| format!("{:width$}  {}", cause.name, cause.meaning()));
+            lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
         }
         (Some(name), output) => {
             let found = causes.iter().find(|cause| cause.name == name);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How many parts are kept: with parts of ten seconds, five minutes.
-pub const PARTS: u64 = 30;
+pub const PARTS: u32 = 30;
 /// Bytes a second below which nobody is disturbed: 8 Mbit/s, less than a hundredth of any link that carries migrations.
 const CHATTER: f64 = 1e6;
 
@@ -105,9 +105,9 @@ pub struct History {
     step: Duration,
     began: Option<Monotonic>,
     noted: Option<Monotonic>,
-    part: u64,
+    part: u32,
     last: Vec<Last>,
-    recent: HashMap<(usize, Key), VecDeque<(u64, f32)>>,
+    recent: HashMap<(usize, Key), VecDeque<(u32, f32)>>,
 }
 
 /// A counter's last values.
@@ -128,7 +128,7 @@ impl History {
     /// The time that is remembered.
     pub fn time(&self) -> Duration {
         let (Some(began), Some(noted)) = (self.began, self.noted) else { return Duration::ZERO };
-        noted.since(began).min(self.step * PARTS as u32)
+        noted.since(began).min(self.step * PARTS)
     }
 
     /// Takes in the tables if a part is over. `leave_out` are the links that migrations run over: their bytes are not others'.
@@ -156,7 +156,7 @@ impl History {
 
     /// What something other than traffic has happened on in the last part.
     pub fn news(&self) -> HashSet<Key> {
-        let is_new = |parts: &VecDeque<(u64, f32)>| parts.back().is_some_and(|(part, _)| *part == self.part);
+        let is_new = |parts: &VecDeque<(u32, f32)>| parts.back().is_some_and(|(part, _)| *part == self.part);
         let of_links = (Counter::CrcErrors as usize)..=(Counter::TooLong as usize);
         let new =
             self.recent.iter().filter(|((counter, _), parts)| of_links.contains(counter) && is_new(parts));
@@ -289,7 +289,7 @@ mod tests {
         let (p95, median) = host.history.percentiles(Counter::ReceiveBytes, 7).expect("rates");
         assert!(p95 > 2e8 && (1.0e8..1.1e8).contains(&median), "{p95} {median}");
         assert_eq!(host.history.percentiles(Counter::ReceiveBytes, 8), Some((0.0, 0.0)));
-        for part in 6..=6 + PARTS {
+        for part in 6..=6 + u64::from(PARTS) {
             host.note(part * 10, 5 << 30, 10, &[]);
         }
         assert_eq!(host.history.sum(Counter::Missed, 7), 0, "long ago");

