@@ -4,8 +4,8 @@
 //! have their cores full, more by running than by waiting for a processor. Then less compression or more threads mend it,
 //! and more processor time does not. What runs full without compressing, or mostly waits, is `sender_cpu`.
 //!
-//! Several compressors on a host short of processors take turns with the thread that feeds them: none of them is full, and
-//! what is then left is `unknown`, not guessed.
+//! Several compressors on a host short of processors take turns with the thread that feeds them, and none of them is full:
+//! then the time that the connections idle is theirs, as far as all of these threads together were busy.
 //!
 //! That memory would compress well while processors idle and the link is full is not told: no number of a hypervisor says
 //! how well memory compresses before it is compressed.
@@ -49,8 +49,19 @@ fn judge(window: &Window) -> Judgement {
         thread.running * 100.0,
         thread.waiting * 100.0
     );
-    if thread.running + thread.waiting >= FULL && thread.running >= thread.waiting {
+    if thread.running < thread.waiting {
+        return Judgement::RuledOut(numbers);
+    }
+    if thread.running + thread.waiting >= FULL {
         return Judgement::Limiting(1.0, numbers);
+    }
+    // Compressors that take turns: while the connections idle, nothing but they can be what is waited for.
+    let taken = window
+        .flow
+        .as_ref()
+        .map_or(0.0, |flow| flow.idle_share() / (flow.idle_share() + flow.network_share()));
+    if window.feeding().is_some_and(|feeding| feeding >= FULL) {
+        return Judgement::Limiting(taken, numbers);
     }
     Judgement::RuledOut(numbers)
 }

@@ -34,7 +34,8 @@ impl<'a> Crowd<'a> {
     /// `None` if there are no connections, or no link's speed is known.
     pub fn of(window: &'a Window) -> Option<Self> {
         let (flow, link) = (window.flow.as_ref()?, window.narrowest()?);
-        let others = (link.rate - flow.rate * HEADERS).max(0.0);
+        // What was sent and is not acknowledged yet, or was lost behind this link, is the migration's own too.
+        let others = (link.rate - flow.rate.max(flow.sent) * HEADERS).max(0.0);
         let storage = link.storage.map(|storage| (storage * HEADERS).min(others));
         Some(Self { link, ceiling: link.ceiling()?, others, storage })
     }

@@ -7,7 +7,7 @@ use super::window::Window;
 pub static RULE: Rule = Rule {
     cause: "sender_cpu",
     meaning: "A migration, compression or encryption thread of the sender uses all of its processor, or waits for one.",
-    reading: "Running and waiting time of the busiest of these threads; waiting counts a quota as well.",
+    reading: "Running and waiting time of these threads while the connection idled; waiting counts a quota as well.",
     advice: "Give the hypervisor more processor time (quota, pinning), use multifd with more channels, or cheaper compression.",
     mend: &["virsh schedinfo {vm}", "virsh migrate --live --parallel --parallel-connections 4 {vm} DESTINATION"],
     pool: Pool::Idle,
@@ -15,19 +15,25 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-/// A thread that runs or waits for a processor nine tenths of the time has nothing else that it waits for.
+/// Threads that ran or wanted a processor for half of the time that the connection idled held it up for that part of it;
+/// for nine tenths, for all of it: readings of threads and connections lie up to 100 ms apart.
+const SOME: f64 = 0.5;
 const FULL: f64 = 0.9;
 
 fn judge(window: &Window) -> Judgement {
-    let Some(thread) = &window.thread else { return Judgement::Unknown("the hypervisor's threads") };
+    let (Some(feeding), Some(thread)) =
+        (window.feeding(), window.threads.as_ref().or(window.thread.as_ref()))
+    else {
+        return Judgement::Unknown("the hypervisor's threads");
+    };
     let numbers = format!(
         "{} ran {:.0} % and waited for a processor {:.0} % of the time",
         thread.name,
         thread.running * 100.0,
         thread.waiting * 100.0
     );
-    if thread.running + thread.waiting >= FULL {
-        return Judgement::Limiting(1.0, numbers);
+    if feeding >= SOME {
+        return Judgement::Limiting(if feeding >= FULL { 1.0 } else { feeding }, numbers);
     }
     Judgement::RuledOut(numbers)
 }
@@ -54,6 +60,14 @@ mod tests {
             waiting: 0.1,
             ..ThreadWindow::default()
         };
-        assert!(matches!(judge(&Window { thread: Some(thread), ..window }), Judgement::RuledOut(_)));
+        assert!(matches!(judge(&Window { thread: Some(thread), ..window.clone() }), Judgement::RuledOut(_)));
+        let both = ThreadWindow {
+            name: "two threads".into(),
+            running: 0.4,
+            waiting: 0.53,
+            ..ThreadWindow::default()
+        };
+        let turns = Window { threads: Some(both), ..window };
+        assert!(matches!(judge(&turns), Judgement::Limiting(share, _) if share > 0.99), "they take turns");
     }
 }

@@ -19,6 +19,8 @@ pub struct Window {
     pub flow: Option<FlowWindow>,
     /// The busiest thread that sends or takes in; `None` if threads cannot be seen.
     pub thread: Option<ThreadWindow>,
+    /// All threads that send or take in, together; more than one processor's time where they work side by side.
+    pub threads: Option<ThreadWindow>,
     /// The busiest thread that compresses; `None` if none does, or none can be seen.
     pub compressor: Option<ThreadWindow>,
     /// Whether memory is compressed; `None` if it is not told.
@@ -48,6 +50,8 @@ pub struct Window {
 pub struct FlowWindow {
     /// Bytes a second that arrived.
     pub rate: f64,
+    /// Bytes a second that were given to the network, also those that were sent again.
+    pub sent: f64,
     /// Share of the time with something to send or unacknowledged (busiest connection).
     pub busy: f64,
     /// Share of the time that the peer's window stopped it, as the kernel counts.
@@ -193,6 +197,16 @@ impl LinkWindow {
 }
 
 impl Window {
+    /// How much of the connections' idle time the threads that feed them were running or wanted a processor, between 0
+    /// and 1. A thread that sends to a busy connection mostly sleeps in it, so its time is counted to the idle time as far
+    /// as it fits; several threads that feed each other take turns, so their times add up. `None` without threads, or
+    /// where a connection hardly idled.
+    pub fn feeding(&self) -> Option<f64> {
+        let idle = self.flow.as_ref().map_or(1.0, FlowWindow::idle_share);
+        let threads = self.threads.as_ref().or(self.thread.as_ref()).filter(|_| idle > 0.01)?;
+        Some(((threads.running + threads.waiting) / idle).min(1.0))
+    }
+
     /// The link on the way that can carry least.
     pub fn narrowest(&self) -> Option<&LinkWindow> {
         let known = self.links.iter().filter(|link| link.ceiling().is_some());
@@ -208,6 +222,7 @@ impl Window {
             direction: Direction::Outgoing,
             flow: Some(FlowWindow { connections: 1, segment: 1448, ..FlowWindow::default() }),
             thread: None,
+            threads: None,
             compressor: None,
             compression: Some(false),
             tls: Some(false),

@@ -30,6 +30,7 @@ pub fn flow(recent: &VecDeque<Snapshot>, direction: Direction) -> Option<FlowWin
         let weight = if bytes > 0.0 { grown(along) / bytes } else { 1.0 / pairs.len() as f64 };
         let share = |figure| (grown(figure) / 1e6 / time).min(1.0) * weight;
         sum.rate += grown(along) / time;
+        sum.sent += grown(Figure::BytesSent) / time;
         sum.busy += share(Figure::BusyTime);
         sum.window_limited += share(Figure::RwndLimited);
         sum.buffer_limited += share(Figure::SndbufLimited);
@@ -83,9 +84,15 @@ fn peer_window(recent: &VecDeque<Snapshot>) -> (u64, u64) {
     (smallest.min(largest), largest)
 }
 
-/// The busiest of the threads with one of these roles, each from its first reading on.
+/// The busiest of the threads with one of these roles.
 pub fn busiest(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Option<ThreadWindow> {
-    let last = recent.back()?;
+    let busy = |thread: &ThreadWindow| thread.running + thread.waiting;
+    each(recent, which).into_iter().max_by(|a, b| busy(a).total_cmp(&busy(b)))
+}
+
+/// The threads with one of these roles, each from its first reading on.
+fn each(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Vec<ThreadWindow> {
+    let Some(last) = recent.back() else { return Vec::new() };
     let threads = last.threads.iter().filter(|thread| which(thread.role)).filter_map(|now| {
         let (at, before) = recent
             .iter()
@@ -99,7 +106,21 @@ pub fn busiest(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Opt
             waiting: share(1),
         })
     });
-    threads.max_by(|a, b| (a.running + a.waiting).total_cmp(&(b.running + b.waiting)))
+    threads.collect()
+}
+
+/// All threads together: what each ran and waited, added up.
+pub fn together(recent: &VecDeque<Snapshot>) -> Option<ThreadWindow> {
+    let all = each(recent, |_| true);
+    let (count, first) = (all.len(), all.first()?);
+    let name = if count > 1 { format!("{} and {} more", first.name, count - 1) } else { first.name.clone() };
+    let sum = |of: fn(&ThreadWindow) -> f64| all.iter().map(of).sum();
+    Some(ThreadWindow {
+        name,
+        role: first.role,
+        running: sum(|thread| thread.running),
+        waiting: sum(|thread| thread.waiting),
+    })
 }
 
 /// How many processors were idle on average.
@@ -143,7 +164,9 @@ fn link_of(
     links: &Links,
 ) -> Option<LinkWindow> {
     let way = usize::from(direction == Direction::Outgoing);
-    let bytes = grown(now.bytes.map(|bytes| bytes[way]), before.bytes.map(|bytes| bytes[way]))?;
+    // Links are read at other times than connections: their rates are of their own intervals.
+    let ((at, bytes), (then, bytes_then)) = now.bytes.zip(before.bytes)?;
+    let bytes = rate((at, bytes[way]), (then, bytes_then[way]))?;
     // A shaper holds what leaves by its link.
     let shaper = now.shaper.filter(|_| direction == Direction::Outgoing);
     let storage = now
@@ -152,7 +175,7 @@ fn link_of(
         .and_then(|((at, now), (then, before))| rate((at, now[way]), (then, before[way])));
     Some(LinkWindow {
         name: link.name.clone(),
-        rate: bytes as f64 / time.as_secs_f64(),
+        rate: bytes,
         speed: now.speed.map(|speed| speed as f64),
         shaped: shaper.map(|shaper| shaper.rate as f64),
         held_back: shaper.is_some_and(|shaper| shaper.held_back == Some(true)),

@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// One link.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct About {
-    /// Bytes received and sent so far.
-    pub bytes: Option<[u64; 2]>,
+    /// Bytes received and sent so far, and when that was read.
+    pub bytes: Option<(Monotonic, [u64; 2])>,
     /// Bytes a second that its driver says it runs at.
     pub speed: Option<u64>,
     /// The queueing discipline or class with the lowest rate.
@@ -175,7 +175,7 @@ impl About {
                     .row_of(link.key)
                     .map(|row| [0, 1].map(|way| block.cell(way, row).as_integer()));
                 if let Some([Some(received), Some(sent)]) = both {
-                    self.bytes = Some([received, sent]);
+                    self.bytes = Some((block.read_at, [received, sent]));
                 }
             }
             source if source == link_modes::SOURCE.name => {

@@ -17,8 +17,14 @@ pub const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// QEMU answers nothing while it saves the devices' state (it holds its lock); it is asked again soon.
 const PAUSED_BACKOFF: Duration = Duration::from_millis(100);
 
-/// How often the limits are asked again.
-const LIMITS: Duration = Duration::from_secs(2);
+/// How often the limits are asked again: somebody may change them at any time, and a verdict is owed within two seconds.
+const LIMITS: Duration = Duration::from_millis(500);
+
+/// The same where many guests move, who are visited once a second: not at every visit.
+const LIMITS_OF_MANY: Duration = Duration::from_secs(2);
+
+/// From here on guests are many.
+const MANY: usize = 20;
 
 /// Beyond ten guests at once each is asked less often: a visit costs about sixty microseconds here, and about a hundred
 /// with what is done with the answers; all of them together may take a hundredth of a core.
@@ -117,7 +123,8 @@ impl Course {
         if self.asked.is_some_and(|asked| now.since(asked) + JITTER < pace(door.held, paused, crowd)) {
             return None;
         }
-        let limits = self.limits.is_none_or(|asked| now.since(asked) + JITTER >= LIMITS);
+        let every = if crowd < MANY { LIMITS } else { LIMITS_OF_MANY };
+        let limits = self.limits.is_none_or(|asked| now.since(asked) + JITTER >= every);
         let scope = Scope { negotiate: !door.held, progress: true, limits };
         let silent = door.failure.is_some_and(|failure| failure.why == Unavailable::Silent);
         let ask = Ask {
@@ -243,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_asked_first_then_every_two_seconds_and_when_the_status_changes() {
+    fn limits_are_asked_first_then_twice_a_second_and_when_the_status_changes() {
         let mut course = course(&[("/a", false)]);
         let limits: Vec<u64> = (0..50)
             .map(|tick| tick * 100)
             .filter(|now| answered(&mut course, *now, false).is_some_and(|ask| ask.scope.limits))
             .collect();
-        assert_eq!(limits, [0, 2000, 4000]);
+        assert_eq!(limits, [0, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 4500]);
         let ask = course.next(at(5000), false, 1).expect("due");
         course.done(at(5000), false, &outcome(&ask, Status::Device, Ok(())));
         assert!(course.next(at(5100), false, 1).expect("due").scope.limits);
