@@ -29,7 +29,7 @@ const SHORTEST: Duration = Duration::from_millis(180);
 /// speaks for that time too. A verdict is owed within two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// A cause leads when it held more than this of the last `LEAD`; so one odd step changes nothing.
-const LEAD: Duration = Duration::from_millis(1000);
+const LEAD: Duration = Duration::from_secs(1);
 
 /// One migration's course.
 #[derive(Debug, Default)]
