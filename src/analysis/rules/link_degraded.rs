@@ -1,7 +1,7 @@
 //! `link_degraded`: the link is not what it could be.
 
 use super::contract::{Judgement, Pool, Rule, BOTH};
-use super::window::{LinkWindow, Window};
+use super::window::{LinkWindow, Window, HARMLESS};
 use crate::sample::migration::Direction;
 
 /// The rule.
@@ -15,9 +15,6 @@ pub static RULE: Rule = Rule {
     phases: BOTH,
     judge,
 };
-
-/// Below this, bulk TCP with selective acknowledgements hardly slows down (Red Hat KB 742043).
-const HARMLESS: f64 = 0.001;
 
 /// Corrections of forward error correction alone cost nothing: what was mended has arrived. They are a warning of what
 /// comes, and no rule of what limits.

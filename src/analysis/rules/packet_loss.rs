@@ -1,7 +1,7 @@
 //! `packet_loss`: packets are lost beyond this host.
 
 use super::contract::{Judgement, Pool, Rule, BOTH};
-use super::window::Window;
+use super::window::{Window, HARMLESS};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -15,8 +15,6 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-/// Below this, bulk TCP with selective acknowledgements hardly slows down (Red Hat KB 742043).
-const HARMLESS: f64 = 0.001;
 /// A rate this near to the bound, or beyond it, is held by it.
 const NEAR: f64 = 0.5;
 /// A bottleneck with a queue that overflows loses packets too, but what comes through it is steady; a path that loses

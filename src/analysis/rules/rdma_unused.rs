@@ -1,7 +1,7 @@
 //! `rdma_unused`: the migration runs over TCP past an RDMA port.
 
 use super::contract::{Judgement, Pool, Rule, COPY};
-use super::window::{Window, CROWDED};
+use super::window::{Window, CROWDED, HARMLESS};
 use crate::sample::migration::Direction;
 
 /// The rule.
@@ -18,8 +18,6 @@ pub static RULE: Rule = Rule {
 
 /// A port that moves less than this share of the migration's bytes does not carry it.
 const IDLE: f64 = 0.01;
-/// More than this is sent again by a path that loses; RDMA would lose there as well (Red Hat KB 742043).
-const HARMLESS: f64 = 0.001;
 /// From here on a queue builds up somewhere: a hop is full that RDMA would pass as well (shared facts 1.3).
 const QUEUED: u32 = 3;
 

@@ -21,10 +21,11 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::Unknown("the overflow counters of the links on its way");
     };
     let numbers = format!("{}: {overflows} packets lost to a full ring", link.name);
-    if overflows > 0 {
-        return Judgement::Limiting(1.0, numbers);
+    match window.suffers_from(overflows) {
+        Some(true) => Judgement::Limiting(1.0, numbers),
+        Some(false) => Judgement::RuledOut(numbers),
+        None => Judgement::Unknown("the migration's connections"),
     }
-    Judgement::RuledOut(numbers)
 }
 
 #[cfg(test)]
@@ -32,12 +33,15 @@ mod tests {
     use super::judge;
     use crate::analysis::rules::contract::Judgement;
     use crate::analysis::rules::window::{LinkWindow, Window};
+    use crate::sample::migration::Direction;
 
     #[test]
     fn an_overflow_while_it_runs() {
         let link = LinkWindow { ring_overflows: Some(12), ..LinkWindow::default() };
-        let window = Window { links: vec![link], ..Window::example() };
+        let window = Window { links: vec![link], direction: Direction::Incoming, ..Window::example() };
         assert!(matches!(judge(&window), Judgement::Limiting(..)));
+        let source = Window { direction: Direction::Outgoing, ..window };
+        assert!(matches!(judge(&source), Judgement::RuledOut(_)), "nothing of it was lost");
         assert!(matches!(judge(&Window::example()), Judgement::Unknown(_)));
     }
 }

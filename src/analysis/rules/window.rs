@@ -129,6 +129,11 @@ pub struct Meant {
     pub up: Vec<String>,
 }
 
+/// Lost packets, of all, that hardly slow bulk TCP with selective acknowledgements down (Red Hat KB 742043).
+pub const HARMLESS: f64 = 0.001;
+/// Dropped packets, of those sent again, that explain these (our choice: some are sent again without need).
+const EXPLAINS: f64 = 0.5;
+
 /// The chronographs' shares scaled to what they stand for (science of the calibration: a connection that its peer's
 /// window stops all the time shows 43 to 96 % of it, one that its buffer stops all the time 17 to 47 %; one that
 /// neither stops shows at most 7.2 %).
@@ -205,6 +210,20 @@ impl Window {
         let idle = self.flow.as_ref().map_or(1.0, FlowWindow::idle_share);
         let threads = self.threads.as_ref().or(self.thread.as_ref()).filter(|_| idle > 0.01)?;
         Some(((threads.running + threads.waiting) / idle).min(1.0))
+    }
+
+    /// Whether packets that this host dropped are what the migration suffers from. A destination drops its data: it
+    /// matters from one packet in a thousand on. A source's drops can only be those of its own connections if these sent
+    /// as much again; most often they are somebody else's. `None` without connections.
+    pub fn suffers_from(&self, dropped: u64) -> Option<bool> {
+        let flow = self.flow.as_ref()?;
+        let (time, segment) = (self.time.as_secs_f64(), flow.segment.max(1) as f64);
+        let needed = match self.direction {
+            Direction::Incoming => HARMLESS * flow.rate * time / segment,
+            Direction::Outgoing if flow.repeated < HARMLESS => return Some(false),
+            Direction::Outgoing => EXPLAINS * flow.repeated * flow.sent * time / segment,
+        };
+        Some(dropped > 0 && dropped as f64 >= needed)
     }
 
     /// The link on the way that can carry least.

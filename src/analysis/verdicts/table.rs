@@ -23,7 +23,7 @@ pub static LIMITED: Metric = Metric::counter(
 /// The leading cause.
 pub static LEADING: Metric = Metric::gauge(
     "migration_leading_cause",
-    "1 for the cause that held most of the last one and a half seconds.",
+    "1 for the cause that held most of the last second.",
     Unit::None,
 );
 
