@@ -14,7 +14,7 @@ use crate::topology::path;
 use std::time::Duration;
 
 /// A flow on a port of migrations that carried this much one way is one, if no hypervisor says otherwise.
-pub const PLAIN: u64 = 8 << 20;
+pub const PLAIN: u64 = 2 << 20;
 /// The same on any other port that is not of storage or a console (facts: 64 MiB or 100 Mb/s, one way 20 to 1).
 pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
 /// How long a hypervisor is waited for after the last flow has ended.

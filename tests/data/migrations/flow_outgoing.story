@@ -3,7 +3,7 @@
 0     guest web runs
 1000  open a web 40000>49152
 1000  pace a sends=100M receives=100K
-1040  absent web outgoing
+1000  absent web outgoing
 1040  wanted web
 1200  expect web outgoing phase=memory_copy start=1000~20 result=none transferred=20M~2M told=missing pause=missing
 1200  news began=1

@@ -3,8 +3,8 @@
 0     guest web runs
 1000  open a web 40000>49152
 1000  pace a sends=100M receives=100K
+1000  absent web outgoing
 1020  wanted web
-1020  absent web outgoing
 1100  qmp web active way=out total=150 setup=10 memory=256M transferred=9M remaining=240M
 1120  expect web outgoing phase=memory_copy start=950 result=none end=missing hypervisor=qemu device=eth0 wire=eth0
 1120  expect web outgoing peer=10.0.0.2 transport=tcp channels=1 memory=256M remaining=240M pause=missing
