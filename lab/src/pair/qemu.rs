@@ -127,16 +127,16 @@ fn prepare(monitor: &mut Monitor, scenario: &Scenario) -> Result<()> {
 
 /// The configuration that miglink needs to be let in as the scenario says; empty for none.
 pub fn miglink_configuration(host: &Host, scenario: &Scenario) -> String {
-    let mut text = match scenario.watch {
+    let monitors = match scenario.watch {
         Watch::QmpExclusive => {
             let path = host.folder.join("*.found.qmp");
             format!("migrations:\n  qmp_sockets: [{{path: '{}', exclusive: true}}]\n", path.display())
         }
         Watch::Qmp | Watch::Libvirt | Watch::LibvirtP2p | Watch::Flow => String::new(),
     };
-    if !scenario.dedicated.is_empty() {
-        let names: Vec<&str> = scenario.dedicated.iter().map(|link| link.name()).collect();
-        text.push_str(&format!("dedicated: [{}]\n", names.join(", ")));
+    if scenario.dedicated.is_empty() {
+        return monitors;
     }
-    text
+    let names: Vec<&str> = scenario.dedicated.iter().map(|link| link.name()).collect();
+    format!("{monitors}dedicated: [{}]\n", names.join(", "))
 }
