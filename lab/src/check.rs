@@ -1,7 +1,6 @@
 //! Compares what miglink said with what really happened.
 
 use crate::exporter::Timeline;
-use crate::host::LINK;
 use crate::names;
 use crate::scenario::expect::Outcome;
 use crate::scenario::fault::Side;
@@ -118,7 +117,7 @@ fn same(a: f64, b: f64) -> bool {
 fn guest(scenario: &Scenario, truth: &Truth, side: Side, timeline: &Timeline) -> Vec<Check> {
     let labels = [("vm", truth.vm.as_str()), ("direction", side.direction())];
     let what = |of: &str| format!("{} {} {of}", truth.vm, side.direction());
-    let mut checks = vec![link(timeline, &labels, what("link"))];
+    let mut checks = vec![link(scenario, timeline, &labels, what("link"))];
     let completed = truth.result == "completed";
     if let (Some(bytes), true) = (truth.transferred_bytes, completed) {
         let found = timeline.last(names::TRANSFERRED, &labels);
@@ -155,16 +154,17 @@ fn link_bytes(
 }
 
 /// The link: the device that the flow leaves by, or what lies beneath that.
-fn link(timeline: &Timeline, labels: &[(&str, &str)], what: String) -> Check {
+fn link(scenario: &Scenario, timeline: &Timeline, labels: &[(&str, &str)], what: String) -> Check {
+    let expected = scenario.link().name();
     let label = |name| timeline.label(names::INFO, labels, name);
     let (device, wire) = (label("device"), label(names::WIRE).filter(|wire| !wire.is_empty()));
-    let right = wire.as_ref().or(device.as_ref()).is_some_and(|link| link == LINK);
+    let right = wire.as_ref().or(device.as_ref()).is_some_and(|link| link == expected);
     let found = match (device, wire) {
         (Some(device), Some(wire)) if device != wire => format!("{device} over {wire}"),
         (Some(device), _) => device,
         (None, _) => "no series".into(),
     };
-    Check::new(what, LINK, found, right)
+    Check::new(what, expected, found, right)
 }
 
 /// The pause, as QEMU measures it: until it has given its last bytes to the socket. The guest runs a little later, by

@@ -5,6 +5,7 @@ use crate::made::Made;
 use crate::pair::Pair;
 use crate::scenario::fault::{Fault, Side};
 use crate::scenario::Scenario;
+use crate::setting;
 use crate::traffic::{Others, Traffic};
 use crate::units::Percent;
 use crate::world::{shape, World};
@@ -111,6 +112,7 @@ impl Faults {
                 let (namespace, link) = stage.world.last_hop();
                 shape::lose(&namespace, link, *percent)
             }
+            Fault::SmallBacklog { packets, .. } => stage.made.setting(setting::BACKLOG, &packets.to_string()),
             Fault::Freeze { side, .. } => signal(host(stage.hosts, *side), Signal::STOP),
             Fault::Cancel { .. } => stage.pair.cancel(),
             Fault::Kill { who, .. } => signal(host(stage.hosts, *who), Signal::KILL),
@@ -126,6 +128,7 @@ impl Faults {
             }
             Fault::BusyMonitor { .. } => stage.pair.hold_monitors(false)?,
             Fault::Loss { .. } => shape::lose_nothing(&stage.world.last_hop().0)?,
+            Fault::SmallBacklog { .. } => stage.made.put_back(setting::BACKLOG)?,
             Fault::Freeze { side, .. } => signal(host(stage.hosts, *side), Signal::CONT)?,
             _ => {}
         }

@@ -4,6 +4,7 @@
 
 use crate::made::Made;
 use crate::scenario::fault::Side;
+use crate::scenario::Link;
 use crate::stop::Stop;
 use crate::{clock, shell};
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The name of a host's link to the path, on every host.
-pub const LINK: &str = "mig0";
+pub const LINK: &str = Link::Mig0.name();
 
 /// A running host.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ pub mod report;
 pub mod run;
 pub mod said;
 pub mod scenario;
+pub mod setting;
 pub mod shell;
 pub mod stop;
 pub mod traffic;

@@ -1,11 +1,11 @@
 //! What a run has made on this machine: written down before it is made, removed at the end, and removed by the next
 //! run if this one was killed. A run's folder holds its files and the list.
 
-use crate::{clock, shell};
+use crate::{clock, setting, shell, SKIPPED};
 use anyhow::{Context, Result};
 use rustix::process::{kill_process, Pid, Signal};
 use std::cell::RefCell;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -22,6 +22,8 @@ pub struct Made {
     folder: PathBuf,
     list: RefCell<String>,
     children: RefCell<Vec<Child>>,
+    /// The right to change settings of the machine.
+    settings: RefCell<Option<File>>,
     keep: bool,
 }
 
@@ -35,7 +37,8 @@ impl Made {
         let number = (1..10_000).find(free).context("too many kept runs")?;
         let folder = base().join(format!("{pid}-{number}"));
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        let made = Self { folder, list: RefCell::default(), children: RefCell::default(), keep };
+        let (list, children, settings) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let made = Self { folder, list, children, settings, keep };
         made.note(&format!("owner {pid} {}", start_time(pid).unwrap_or_default()))?;
         Ok(made)
     }
@@ -66,6 +69,28 @@ impl Made {
     /// A process that was started by another.
     pub fn process(&self, pid: u32) -> Result<()> {
         self.note(&format!("process {pid} {}", start_time(pid).unwrap_or_default()))
+    }
+
+    /// Changes a setting of the whole machine; the end of the run puts back what was.
+    ///
+    /// # Errors
+    /// When it cannot be changed here, or another run has changed one.
+    pub fn setting(&self, name: &str, value: &str) -> Result<()> {
+        if self.settings.borrow().is_none() {
+            *self.settings.borrow_mut() = Some(setting::claim(&base())?);
+        }
+        let now = fs::read_to_string(setting::file(name)).with_context(|| format!("{SKIPPED} {name}"))?;
+        // Before it is noted: what cannot be written cannot be put back either.
+        setting::write(name, now.trim()).with_context(|| format!("{SKIPPED} {name}"))?;
+        self.note(&setting::line(name, &now, &lists()))?;
+        setting::write(name, value)
+    }
+
+    /// Puts a setting back before the end of the run.
+    pub fn put_back(&self, name: &str) -> Result<()> {
+        let list = self.list.borrow();
+        let old = list.lines().filter_map(setting::parse).find(|(known, _)| *known == name);
+        old.map_or(Ok(()), |(name, old)| setting::write(name, old))
     }
 
     fn note(&self, line: &str) -> Result<()> {
@@ -111,6 +136,12 @@ pub fn clean() -> Result<usize> {
     Ok(removed)
 }
 
+/// The lists of all runs.
+fn lists() -> Vec<String> {
+    let runs = fs::read_dir(base()).into_iter().flatten().flatten();
+    runs.filter_map(|run| fs::read_to_string(run.path().join(LIST)).ok()).collect()
+}
+
 /// Namespaces of runs that are no more and whose list is gone too: their names hold the run's process number.
 fn orphans() -> Vec<String> {
     let all = fs::read_dir("/run/netns").into_iter().flatten().flatten();
@@ -125,6 +156,9 @@ fn owner(namespace: &str) -> Option<u32> {
 
 /// Removes what one list names, last made first.
 fn remove(folder: &Path, list: &str, keep: bool) -> Result<()> {
+    // First, and whatever becomes of the rest: it concerns everybody.
+    let settings = list.lines().filter_map(setting::parse);
+    let put_back = settings.map(|(name, old)| setting::write(name, old)).fold(Ok(()), Result::and);
     // Folders are empty only when processes are gone: control groups, mount points.
     for wanted in ["process ", "namespace ", "folder "] {
         for rest in list.lines().rev().filter_map(|line| line.strip_prefix(wanted)) {
@@ -138,6 +172,8 @@ fn remove(folder: &Path, list: &str, keep: bool) -> Result<()> {
             }
         }
     }
+    // The list stays, for the next to try.
+    put_back?;
     if keep {
         println!("kept: {}", folder.display());
         return fs::remove_file(folder.join(LIST)).context("the run's list");

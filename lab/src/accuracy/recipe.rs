@@ -17,6 +17,8 @@ pub struct Recipe {
     pub migrate: Vec<String>,
     /// Keys of `path`.
     pub path: Vec<String>,
+    /// The link that miglink is told is meant for migrations.
+    pub dedicated: Option<&'static str>,
     /// Faults.
     pub faults: Vec<String>,
     /// When it is called off; `None`: it is let go to its end.
@@ -40,6 +42,7 @@ impl Recipe {
             watch: "qmp",
             migrate: Vec::new(),
             path: Vec::new(),
+            dedicated: None,
             faults: Vec::new(),
             stop_after: Some(stop_after),
             truth: Vec::new(),
@@ -106,6 +109,9 @@ impl Recipe {
             if !values.is_empty() {
                 writeln!(text, "{key}: {{{}}}", values.join(", ")).ok();
             }
+        }
+        if let Some(link) = self.dedicated {
+            writeln!(text, "dedicated: [{link}]").ok();
         }
         if !self.faults.is_empty() {
             text.push_str("faults:\n");

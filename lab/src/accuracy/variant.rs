@@ -38,7 +38,9 @@ impl Variant {
     /// What is special about it, in one line: the lines of its file that families fill in.
     pub fn summary(&self) -> String {
         let told = |line: &&str| {
-            ["vm:", "watch:", "migrate:", "path:", "  - "].iter().any(|start| line.starts_with(start))
+            ["vm:", "watch:", "migrate:", "path:", "dedicated:", "  - "]
+                .iter()
+                .any(|start| line.starts_with(start))
         };
         let lines: Vec<&str> = self.text.lines().filter(told).map(str::trim).collect();
         lines.join(" ")

@@ -127,11 +127,16 @@ fn prepare(monitor: &mut Monitor, scenario: &Scenario) -> Result<()> {
 
 /// The configuration that miglink needs to be let in as the scenario says; empty for none.
 pub fn miglink_configuration(host: &Host, scenario: &Scenario) -> String {
-    match scenario.watch {
+    let monitors = match scenario.watch {
         Watch::QmpExclusive => {
             let path = host.folder.join("*.found.qmp");
             format!("migrations:\n  qmp_sockets: [{{path: '{}', exclusive: true}}]\n", path.display())
         }
-        _ => String::new(),
+        Watch::Qmp | Watch::Libvirt | Watch::LibvirtP2p | Watch::Flow => String::new(),
+    };
+    if scenario.dedicated.is_empty() {
+        return monitors;
     }
+    let names: Vec<&str> = scenario.dedicated.iter().map(|link| link.name()).collect();
+    format!("{monitors}dedicated: [{}]\n", names.join(", "))
 }

@@ -93,6 +93,16 @@ pub enum Fault {
         /// Until then; to the end if left out.
         until: Option<Span>,
     },
+    /// Few packets may wait for a CPU between a driver and the protocols (net.core.netdev_max_backlog). The whole machine
+    /// has one such number, so everything on it suffers meanwhile; it is put back at the end.
+    SmallBacklog {
+        /// How many.
+        packets: u16,
+        /// From then on; from the start if left out.
+        at: Option<Span>,
+        /// Until then; to the end if left out.
+        until: Option<Span>,
+    },
     /// The hypervisor is stopped (SIGSTOP) for a while.
     Freeze {
         /// Where.
@@ -122,7 +132,8 @@ impl Fault {
         match self {
             Self::CompetingTraffic { at, until, .. }
             | Self::BusyMonitor { at, until }
-            | Self::Loss { at, until, .. } => (*at, *until),
+            | Self::Loss { at, until, .. }
+            | Self::SmallBacklog { at, until, .. } => (*at, *until),
             Self::Sysctl { .. } => (None, None),
             Self::CpuQuota { at, .. } => (*at, None),
             Self::MaxBandwidth { at, .. } | Self::Cancel { at } | Self::Kill { at, .. } => (Some(*at), None),
@@ -138,6 +149,12 @@ impl Fault {
         if let Self::Sysctl { set, .. } = self {
             let other = set.keys().find(|name| !name.starts_with("net."));
             ensure!(other.is_none(), "faults: a namespace has sysctls of net. only, not {other:?}");
+        }
+        if let Self::Loss { .. } = self {
+            ensure!(
+                scenario.link() == super::Link::Mig0,
+                "faults: loss is on the first link, not on path.second"
+            );
         }
         if let Self::BusyMonitor { .. } = self {
             let has_own = matches!(scenario.watch, super::Watch::Qmp);

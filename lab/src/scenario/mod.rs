@@ -36,6 +36,9 @@ pub struct Scenario {
     /// What lies between the two hosts.
     #[serde(default)]
     pub path: Path,
+    /// The hosts' links that miglink is told are meant for migrations (its `dedicated`); none: it is told nothing.
+    #[serde(default)]
+    pub dedicated: Vec<Link>,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -130,6 +133,38 @@ pub struct Path {
     pub router: Option<Router>,
     /// How the hosts' senders react to the network; without it, as this machine does.
     pub congestion_control: Option<CongestionControl>,
+    /// A second link between the hosts, `mig1`, with addresses of its own.
+    pub second: Option<Second>,
+}
+
+/// A second link between the two hosts.
+#[derive(Debug, Clone, Copy, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Second {
+    /// Its rate.
+    pub rate: Rate,
+    /// Whether the migration goes over it, and not over the first.
+    pub used: bool,
+}
+
+/// A host's link, as scenarios name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// The first.
+    Mig0,
+    /// The second.
+    Mig1,
+}
+
+impl Link {
+    /// Its name on every host.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mig0 => "mig0",
+            Self::Mig1 => "mig1",
+        }
+    }
 }
 
 /// A congestion control that every kernel of the lab has. Which one a flow uses decides what loss does to it.
@@ -204,6 +239,14 @@ impl Scenario {
             self.namespaced.is_none() || self.path.congestion_control.is_none(),
             "path.congestion_control: not together with namespaced, whose routes are others"
         );
+        ensure!(
+            self.path.second.is_none() || self.namespaced.is_none(),
+            "path.second: not together with namespaced, whose hypervisors have one link"
+        );
+        ensure!(
+            self.path.second.is_some() || !self.dedicated.contains(&Link::Mig1),
+            "dedicated: there is no mig1; set path.second too"
+        );
         let plain = self.namespaced.is_none() && self.count == 1;
         ensure!(
             plain || !self.watch.by_libvirt(),
@@ -215,6 +258,15 @@ impl Scenario {
     /// How much memory holds something.
     pub fn fill(&self) -> Size {
         self.vm.fill.unwrap_or(Size(self.vm.memory.0.saturating_sub(16 << 20)))
+    }
+
+    /// The link that the migration goes over.
+    pub fn link(&self) -> Link {
+        if self.path.second.is_some_and(|second| second.used) {
+            Link::Mig1
+        } else {
+            Link::Mig0
+        }
     }
 
     /// The longest that it may take before the lab gives up.

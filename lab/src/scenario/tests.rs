@@ -1,7 +1,7 @@
 //! Scenario files: what the contract has is read, what it has not is refused with its place.
 
 use super::fault::{Fault, Side};
-use super::{Attachment, Compression, CongestionControl, Scenario, Watch};
+use super::{Attachment, Compression, CongestionControl, Link, Scenario, Watch};
 use crate::units::{Rate, Span};
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,8 @@ watch:   qmp
 count:   2
 namespaced: false
 migrate: {max_bandwidth: unlimited, downtime_limit: 300ms, multifd: 2, compression: zlib, auto_converge: false, postcopy_after: never}
-path:    {rate: 400mbit, mtu: 1500, congestion_control: cubic, router: {rate: 300mbit, queue: 256KiB, delay: 10ms, loss: 0.2%}}
+path:    {rate: 400mbit, mtu: 1500, congestion_control: cubic, router: {rate: 300mbit, queue: 256KiB, delay: 10ms, loss: 0.2%}, second: {rate: 800mbit, used: false}}
+dedicated: [mig1]
 faults:
   - {kind: competing_traffic, at: 2s, until: 6s, streams: 3, port: 5201}
   - {kind: sysctl, side: destination, set: {net.ipv4.tcp_rmem: \"4096 32768 32768\", net.ipv4.tcp_sack: 0}}
@@ -22,6 +23,7 @@ faults:
   - {kind: max_bandwidth, at: 3s, value: unlimited}
   - {kind: busy_monitor}
   - {kind: loss, percent: 0.5%}
+  - {kind: small_backlog, packets: 16, at: 1s, until: 3s}
   - {kind: freeze, side: source, at: 2s, until: 3s}
   - {kind: cancel, at: 4s}
   - {kind: kill, who: destination, at: 2s}
@@ -45,8 +47,9 @@ fn the_whole_contract_is_read() {
     assert_eq!(scenario.migrate.compression, Compression::Zlib);
     assert_eq!(scenario.migrate.postcopy_after, None);
     assert_eq!(scenario.path.congestion_control, Some(CongestionControl::Cubic));
+    assert_eq!((scenario.link(), &scenario.dedicated[..]), (Link::Mig0, &[Link::Mig1][..]));
     assert_eq!(scenario.path.router.unwrap().delay, Some(Span(Duration::from_millis(10))));
-    assert_eq!(scenario.faults.len(), 9);
+    assert_eq!(scenario.faults.len(), 10);
     let Fault::Sysctl { side: Side::Destination, set } = &scenario.faults[1] else { unreachable!() };
     assert_eq!(set["net.ipv4.tcp_sack"].0, "0");
     assert_eq!(scenario.expect.memory_copy[0].causes, ["link_shared"]);
@@ -79,6 +82,8 @@ fn errors_have_their_place_and_the_mend() {
         ("faults: [{kind: loss, percent: 101}]", "line 5", "0 to 100"),
         ("migrate: {postcopy_after: soon}", "line 5", "never"),
         ("stop_after: 3", "line 5", "300ms"),
+        ("dedicated: [eth0]", "line 5", "mig1"),
+        ("path: {second: {speed: 1mbit}}", "line 5", "used"),
     ] {
         let error = format!("{:#}", Scenario::parse(&with(line)).expect_err(line));
         assert!(error.contains(place) && error.contains(mend), "{line}: {error}");
@@ -93,6 +98,9 @@ fn what_cannot_be_is_refused() {
         ("count: 9", "count"),
         ("path: {congestion_control: vegas}", "cubic"),
         ("migrate: {compression: zstd}", "multifd"),
+        ("dedicated: [mig1]", "path.second"),
+        ("namespaced: true\npath: {second: {}}", "path.second"),
+        ("path: {second: {used: true}}\nfaults: [{kind: loss, percent: 1}]", "first link"),
         ("faults: [{kind: freeze, side: source, at: 3s, until: 2s}]", "until"),
         ("faults: [{kind: sysctl, side: source, set: {kernel.panic: 1}}]", "net."),
     ] {

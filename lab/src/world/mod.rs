@@ -7,8 +7,9 @@ mod wire;
 use crate::host::LINK;
 use crate::made::{Made, PREFIX};
 use crate::scenario::fault::Side;
-use crate::scenario::{Attachment, Path, Router, Scenario};
+use crate::scenario::{Attachment, Link, Path, Router, Scenario};
 use crate::shell;
+use crate::units::Rate;
 use anyhow::Result;
 use wire::Wire;
 
@@ -18,6 +19,8 @@ pub struct World {
     prefix: String,
     routed: bool,
     attachment: Option<Attachment>,
+    /// The link that the migration goes over.
+    link: Link,
     wire: Option<Wire>,
 }
 
@@ -29,7 +32,7 @@ impl World {
     pub fn make(made: &Made, scenario: &Scenario) -> Result<Self> {
         let prefix = format!("{PREFIX}{}", std::process::id());
         let (routed, attachment) = (scenario.path.router.is_some(), scenario.namespaced);
-        let mut world = Self { prefix, routed, attachment, wire: None };
+        let mut world = Self { prefix, routed, attachment, link: scenario.link(), wire: None };
         for side in Side::BOTH {
             namespace(made, &world.host(side))?;
         }
@@ -41,7 +44,22 @@ impl World {
             world.link(side, &scenario.path)?;
             world.pod(made, side)?;
         }
+        if let Some(second) = &scenario.path.second {
+            world.second(second.rate)?;
+        }
         Ok(world)
+    }
+
+    /// The second link. It has no router and no more than a rate.
+    fn second(&self, rate: Rate) -> Result<()> {
+        let link = Link::Mig1.name();
+        connect(&self.host(Side::Source), link, &self.host(Side::Destination), link)?;
+        Side::BOTH.into_iter().try_for_each(|side| {
+            let name = self.host(side);
+            shell::run(&format!("ip -n {name} addr add {}/24 dev {link}", second_address(side)))?;
+            shell::run(&format!("ip -n {name} link set {link} up"))?;
+            shape::link(&name, link, rate)
+        })
     }
 
     /// A host's network namespace.
@@ -123,6 +141,14 @@ impl World {
             shell::run(&format!("ip -n {name} route change {own}{control}"))?;
         }
         shape::link(&name, LINK, path.rate)
+    }
+}
+
+/// A host's own address on the second link.
+fn second_address(side: Side) -> &'static str {
+    match side {
+        Side::Source => "10.81.0.1",
+        Side::Destination => "10.81.0.2",
     }
 }
 

@@ -1,10 +1,10 @@
 //! A network namespace of a host's hypervisors, as pods have it: connected by a bridge, or by a route.
 
-use super::{connect, forward, namespace, World};
+use super::{connect, forward, namespace, second_address, World};
 use crate::host::LINK;
 use crate::made::Made;
 use crate::scenario::fault::Side;
-use crate::scenario::Attachment;
+use crate::scenario::{Attachment, Link};
 use crate::shell;
 use anyhow::Result;
 
@@ -17,6 +17,7 @@ impl World {
     /// The address at which a side's hypervisors are reached.
     pub fn hypervisor_address(&self, side: Side) -> &'static str {
         match (self.attachment, side) {
+            (None, _) if self.link == Link::Mig1 => second_address(side),
             (None, _) => self.address(side),
             (Some(Attachment::Bridge), Side::Source) => "10.78.0.11",
             (Some(Attachment::Bridge), Side::Destination) => "10.78.0.12",

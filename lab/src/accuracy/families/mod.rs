@@ -13,9 +13,11 @@ mod receiver_cpu;
 mod send_buffer;
 mod sender_cpu;
 mod sender_idle;
+mod softnet_backlog;
 mod storage_on_link;
 mod traffic_shaping;
 mod two_causes;
+mod wrong_link;
 
 use super::draw::Draw;
 use super::recipe::Recipe;
@@ -50,6 +52,8 @@ pub static FAMILIES: &[&Family] = &[
     &packet_loss::FAMILY,
     &path_congestion::FAMILY,
     &dirty_pages::FAMILY,
+    &softnet_backlog::FAMILY,
+    &wrong_link::FAMILY,
     &compression::FAMILY,
     &two_causes::FAMILY,
     &healthy::FAMILY,
@@ -59,9 +63,8 @@ pub static FAMILIES: &[&Family] = &[
 pub const NOT_MADE: &[(&str, &str)] = &[
     ("link_saturated", "a veth has no speed that it keeps to; constructed windows (unit tests of the rule)"),
     ("ring_overflow", "a veth has no receive ring; constructed windows, and driver statistics of 22 drivers"),
-    ("softnet_backlog", "one flow between namespaces does not fill a CPU's backlog; constructed windows"),
     ("single_stream", "needs a bond of real links; not judged here"),
-    ("wrong_link", "the lab's hosts have one link; not judged here"),
+    ("wrong_link without a word of the operator", "a veth has no speed of its own; constructed windows"),
     ("mtu_mismatch", "both ends of a veth have one MTU; not judged here"),
     ("pause_frames, link_degraded, pcie_limited", "need real hardware; not judged here"),
     ("rdma_unused, rdma_congestion", "need real hardware; not judged here"),

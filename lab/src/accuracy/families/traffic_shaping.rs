@@ -7,12 +7,13 @@ use crate::accuracy::recipe::Recipe;
 /// The family.
 pub static FAMILY: Family = Family {
     name: "traffic_shaping",
-    made: "a token bucket (tbf) on the link of the source, and nothing else that limits",
+    made: "a token bucket (tbf) on the link of the source, and nothing else that limits; in \
+           one of three beside a second link, where the migration goes over the one that is meant for it",
     weight: 1,
     make,
 };
 
-fn make(draw: &mut Draw, _number: u32) -> Recipe {
+fn make(draw: &mut Draw, number: u32) -> Recipe {
     let rate = draw.scaled(SLOW / 2, FAST);
     let mut recipe =
         Recipe::new(5000).path(format!("rate: {rate}mbit")).always(&["traffic_shaping"]).enough_for(rate);
@@ -24,5 +25,17 @@ fn make(draw: &mut Draw, _number: u32) -> Recipe {
     if draw.within(0, 2) == 0 {
         recipe = recipe.path("congestion_control: cubic");
     }
-    recipe
+    // The twins of wrong_link.
+    match number % 6 {
+        2 => {
+            recipe.dedicated = Some("mig0");
+            recipe.path("second: {rate: unlimited}")
+        }
+        5 => {
+            recipe.dedicated = Some("mig1");
+            recipe.path = vec!["rate: unlimited".into(), format!("second: {{rate: {rate}mbit, used: true}}")];
+            recipe
+        }
+        _ => recipe,
+    }
 }
