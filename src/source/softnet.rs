@@ -21,7 +21,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "softnet",
     help: "Packets processed and dropped by each CPU's backlog, from /proc/net/softnet_stat.",
     privilege: "",
-    pace: Pace::Tick,
+    pace: Pace::Near,
     lane: Lane::Counters,
     deadline: Duration::from_secs(1),
     tables: &[&COLUMNS],
