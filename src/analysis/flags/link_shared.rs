@@ -31,7 +31,7 @@ pub fn flag(link: &LinkState) -> Flagged {
         "others {way} {} of {} in the last {} s (95th percentile; median {})",
         bits(most.p95),
         bits(ceiling),
-        link.recent.time.as_secs(),
+        link.recent.watched.as_secs(),
         bits(most.median)
     );
     if most.p95 < WORTH * ceiling || most.median < CHATTER * ceiling {
