@@ -11,7 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "What the link carries over what others leave of it (their 95th percentile), but never less than half: a second \
              stream shares evenly.",
-    texts: None,
     judge: flag,
 };
 

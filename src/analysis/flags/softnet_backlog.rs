@@ -10,7 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "softnet_backlog",
     phases: BOTH,
     factor: "What the link carries over Mathis' bound for the share of packets dropped.",
-    texts: None,
     judge: flag,
 };
 
