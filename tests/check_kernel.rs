@@ -191,7 +191,9 @@ fn causes_are_explained() {
     assert!(code == Some(0) && all.lines().count() >= 24, "{all}");
     let (code, said, _) = explain(&["pause_frames"]);
     assert!(
-        code == Some(0) && said.starts_with("pause_frames\n") && said.contains("Before a migration"),
+        code == Some(0)
+            && said.starts_with("pause_frames\n")
+            && said.contains("Before a migration: miglink check"),
         "{said}"
     );
     let (_, json, _) = explain(&["pause_frames", "--output", "json"]);
@@ -199,5 +201,5 @@ fn causes_are_explained() {
     assert_eq!((&json["flag"], &json["cause"]), (&Value::Bool(true), &Value::from("pause_frames")));
     let (code, said, complaints) = explain(&["pause_fames"]);
     assert_eq!((code, said.as_str()), (Some(2), ""));
-    assert!(complaints.contains("nearest are pause_frames"), "{complaints}");
+    assert!(complaints.contains("did you mean pause_frames?"), "{complaints}");
 }

@@ -334,7 +334,7 @@ mod tests {
         let result =
             Flagged::Slows { ratio: 2.0, evidence: "numbers".into(), mend: vec!["a command".into()] };
         let finding = Finding { key: 1, device: "eth00001".into(), cause: "single_stream", result };
-        let found = Arc::new(Findings { judged: vec![1, 2], list: vec![finding] });
+        let found = Arc::new(Findings { judged: [1, 2].into(), list: vec![finding] });
         let frame = Frame { flags: found, ..frame_of_links(3) };
         let body = read(&Links::new(Arc::new(frame)).collect::<Vec<_>>().concat());
         let flag = json!({"cause": "single_stream", "phases": ["memory_copy"], "ratio": 2.0, "evidence": "numbers", "mend": ["a command"]});

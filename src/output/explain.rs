@@ -1,9 +1,15 @@
-//! What a cause means, for a terminal and as JSON: what `miglink explain` prints. The words are those of the rules; of a flag's own
-//! where there is no rule.
+//! What a cause means, for a terminal and as JSON: what `miglink explain` prints. The words are those of the rules.
 
-use crate::analysis::flags::{self, contract::Flag, FLAGS};
-use crate::analysis::rules::{contract::Rule, RULES, UNKNOWN};
+use crate::analysis::flags::{self, contract::Flag};
+use crate::analysis::rules::{
+    contract::{Rule, BOTH},
+    RULES, UNKNOWN,
+};
 use serde_json::{json, Value};
+
+/// What stands for names in commands.
+const WORDS: &str =
+    "Commands (DEVICE is the link that packets leave by, WIRE the one beneath it, VM the guest):";
 
 /// One cause.
 #[derive(Debug, Clone, Copy)]
@@ -14,20 +20,17 @@ pub struct Cause {
     flag: Option<&'static Flag>,
 }
 
-/// All causes: those of rules, those of flags alone, and `unknown`.
+/// All causes: those of the rules, and `unknown`.
 pub fn causes() -> Vec<Cause> {
     let of_rules =
         RULES.iter().map(|rule| Cause { name: rule.cause, rule: Some(rule), flag: flags::of(rule.cause) });
-    let is_rule = |flag: &&Flag| RULES.iter().any(|rule| rule.cause == flag.cause);
-    let of_flags = FLAGS.iter().copied().filter(|flag| !is_rule(flag));
-    let of_flags = of_flags.map(|flag| Cause { name: flag.cause, rule: None, flag: Some(flag) });
-    let mut causes: Vec<Cause> = of_rules.chain(of_flags).collect();
+    let mut causes: Vec<Cause> = of_rules.collect();
     causes.sort_by_key(|cause| cause.name);
     causes.push(Cause { name: UNKNOWN, rule: None, flag: None });
     causes
 }
 
-/// The causes whose names are nearest to a word, at most three.
+/// The causes whose names are near to a word, at most three, nearest first; none if the word is another one altogether.
 pub fn nearest(word: &str) -> Vec<&'static str> {
     let mut names: Vec<(usize, &str)> = causes()
         .into_iter()
@@ -39,7 +42,8 @@ pub fn nearest(word: &str) -> Vec<&'static str> {
         })
         .collect();
     names.sort_unstable();
-    names.into_iter().take(3).map(|(_, name)| name).collect()
+    let most = 1 + word.chars().count() / 3;
+    names.into_iter().filter(|(distance, _)| *distance <= most).take(3).map(|(_, name)| name).collect()
 }
 
 /// Edits between two words (Levenshtein).
@@ -60,30 +64,26 @@ fn distance(a: &str, b: &str) -> usize {
 impl Cause {
     /// When it limits, in one sentence.
     pub fn meaning(self) -> &'static str {
-        let of_flag = self.flag.and_then(|flag| flag.texts.as_ref()).map(|texts| texts.meaning);
-        self.rule.map(|rule| rule.meaning).or(of_flag).unwrap_or("None of the others is proven.")
+        self.rule.map_or("None of the others is proven.", |rule| rule.meaning)
     }
 
     fn advice(self) -> &'static str {
-        let of_flag = self.flag.and_then(|flag| flag.texts.as_ref()).map(|texts| texts.advice);
         let unknown = "Look at what the sources say (the page at /, miglink_source_success): what is missing there cannot be judged.";
-        self.rule.map(|rule| rule.advice).or(of_flag).unwrap_or(unknown)
+        self.rule.map_or(unknown, |rule| rule.advice)
     }
 
     fn phases(self) -> Vec<&'static str> {
-        let phases = self.rule.map(|rule| rule.phases).or(self.flag.map(|flag| flag.phases));
-        phases.map_or(vec!["memory_copy", "state_transfer"], |phases| {
-            phases.iter().map(|phase| phase.name()).collect()
-        })
+        let phases = self.rule.map_or(BOTH, |rule| rule.phases);
+        phases.iter().map(|phase| phase.name()).collect()
     }
 
-    /// The commands that its advice names.
-    fn commands(self) -> Vec<&'static str> {
-        let words = ["virsh ", "sysctl ", "ethtool ", "tc ", "ip link", "ip -s"];
-        let pieces =
-            self.advice().split([':', ',', ';', '(', ')']).map(|piece| piece.trim().trim_end_matches('.'));
-        let pieces = pieces.map(|piece| piece.split(" shows").next().unwrap_or(piece));
-        pieces.filter(|piece| words.iter().any(|word| piece.starts_with(word))).collect()
+    /// The commands that mend it or show more, with `DEVICE`, `WIRE` and `VM` for what the reader chooses.
+    fn commands(self) -> Vec<String> {
+        let mend = self.rule.map_or(&[][..], |rule| rule.mend);
+        let filled = |command: &&str| {
+            command.replace("{device}", "DEVICE").replace("{wire}", "WIRE").replace("{vm}", "VM")
+        };
+        mend.iter().map(filled).collect()
     }
 
     /// For a terminal.
@@ -92,11 +92,15 @@ impl Cause {
         lines.push(format!("Phases: {}", self.phases().join(", ")));
         lines.extend(self.rule.map(|rule| format!("During a migration: {}", rule.reading)));
         lines.push(match self.flag {
-            Some(flag) => format!("Before a migration, the factor of miglink check: {}", flag.factor),
+            Some(flag) => format!("Before a migration: miglink check tells it. Its factor: {}", flag.factor),
             None => "Before a migration: cannot be told.".to_owned(),
         });
         lines.push(format!("Advice: {}", self.advice()));
-        lines.extend(self.commands().iter().map(|command| format!("  $ {command}")));
+        let commands = self.commands();
+        if !commands.is_empty() {
+            lines.push(WORDS.to_owned());
+            lines.extend(commands.iter().map(|command| format!("  $ {command}")));
+        }
         lines.push(String::new());
         lines.join("\n")
     }
@@ -120,6 +124,7 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::{causes, distance, nearest};
+    use crate::analysis::flags::FLAGS;
 
     #[test]
     fn every_cause_is_explained_once() {
@@ -131,9 +136,15 @@ mod tests {
         assert!(causes.len() >= 24, "{names:?}");
         for cause in causes {
             assert!(cause.text().contains(cause.meaning()) && cause.json()["advice"].is_string());
-            let texts = cause.flag.is_none_or(|flag| flag.texts.is_some() || cause.rule.is_some());
-            assert!(texts, "{} has no words", cause.name);
+            assert!(cause.commands().iter().all(|command| !command.contains('{')), "{cause:?}");
+            assert_eq!(cause.commands().is_empty(), cause.rule.is_none(), "{cause:?}");
         }
+    }
+
+    #[test]
+    fn every_flag_has_the_rule_of_its_cause() {
+        let told = causes().iter().filter(|cause| cause.flag.is_some()).count();
+        assert_eq!(told, FLAGS.len());
     }
 
     #[test]
@@ -141,6 +152,7 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(nearest("ring_overflw")[0], "ring_overflow");
         assert_eq!(nearest("mtu")[0], "mtu_mismatch");
+        assert_eq!(nearest("typo"), Vec::<&str>::new());
         assert!(nearest("shaping").contains(&"traffic_shaping"));
     }
 }

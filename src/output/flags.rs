@@ -166,7 +166,7 @@ mod tests {
             finding("eth0", "ring_overflow", Flagged::Fine("nothing lost".into())),
             finding("eth0", "storage_on_link", Flagged::Unknown("connections")),
         ];
-        Findings { judged: vec![1, 2], list }
+        Findings { judged: [1, 2].into(), list }
     }
 
     #[test]

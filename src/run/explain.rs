@@ -20,10 +20,11 @@ pub fn run(arguments: &Explain) -> anyhow::Result<()> {
         (Some(name), output) => {
             let found = causes.iter().find(|cause| cause.name == name);
             let cause = found.ok_or_else(|| {
-                anyhow!(
-                    "there is no cause '{name}'; the nearest are {}; `miglink explain` lists all",
-                    nearest(name).join(", ")
-                )
+                let near = match nearest(name).join(", ") {
+                    names if names.is_empty() => names,
+                    names => format!("; did you mean {names}?"),
+                };
+                anyhow!("there is no cause '{name}'{near} (`miglink explain` lists all)")
             })?;
             match output {
                 Output::Table => cause.text(),

@@ -1,6 +1,7 @@
 //! What was found of links that no migration runs over now: which would slow one down, by what factor, and what mends it.
 
 use super::subject::Key;
+use std::sync::Arc;
 
 /// What one cause is on one link.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +48,7 @@ impl Finding {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
     /// The links that were judged.
-    pub judged: Vec<Key>,
+    pub judged: Arc<[Key]>,
     /// What slows migrations, worst first; what is fine or unknown only where it was asked for.
     pub list: Vec<Finding>,
 }

@@ -11,7 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: COPY,
     factor:
         "What the link carries over the limit: a capped migration lies at its cap within 1.5 % (measured).",
-    texts: None,
     judge: flag,
 };
 

@@ -11,7 +11,7 @@ pub use crate::sample::flag::Flagged;
 /// Below this factor nobody would notice (our choice: no authority was found).
 pub const WORTH: f64 = 1.1;
 
-/// One cause that can be told of an idle link.
+/// One cause that can be told of an idle link; what it means and what to do says the rule of the same name.
 #[derive(Debug)]
 pub struct Flag {
     /// Its name in metrics.
@@ -20,19 +20,8 @@ pub struct Flag {
     pub phases: &'static [Phase],
     /// How the factor is computed, in one sentence.
     pub factor: &'static str,
-    /// What it means and what to do, where no rule of that name says so.
-    pub texts: Option<Texts>,
     /// Looks at a link.
     pub judge: fn(&LinkState) -> Flagged,
-}
-
-/// The words for a cause.
-#[derive(Debug)]
-pub struct Texts {
-    /// When it slows, in one sentence.
-    pub meaning: &'static str,
-    /// What to do.
-    pub advice: &'static str,
 }
 
 /// `Slows` if the factor is worth a flag, otherwise `Fine` with the same numbers.

@@ -6,13 +6,11 @@ use super::state::{
     Backlog, Below, Bond, Buffers, Faster, LinkState, Member, Rdma, Recent, Ring, Seen, Slot, Usage,
 };
 use super::tables::Tables;
+use crate::analysis::migrations::migration::Migration;
 use crate::sample::link::{Index, Link, Links, Role};
-use crate::sample::metric::Metric;
+use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
-use crate::source::{
-    bonding, driver_statistics, ethernet_statistics, fec, link_counters, link_modes, pause, pcie,
-    rdma::fields as rdma, rings, softnet, sysctls,
-};
+use crate::source::{bonding, link_modes, pcie, rdma::fields as rdma, rings, softnet, sysctls};
 use crate::topology::{description, path};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,12 +19,40 @@ use std::time::Duration;
 const IDLE: f64 = 0.1;
 
 /// A migration, as far as links are concerned.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Passed {
     /// The links that it went over.
     pub links: Vec<Index>,
+    /// When it began.
+    pub began: Monotonic,
     /// What is known of it.
     pub seen: Seen,
+}
+
+impl Passed {
+    /// What links keep of a migration.
+    pub fn of(migration: &Migration) -> Self {
+        Self {
+            links: migration.path.links.clone(),
+            began: migration.began,
+            seen: Seen {
+                vm: migration.vm.clone(),
+                peer: migration.peer.clone(),
+                cap: migration.limits.max_bandwidth,
+                channels: migration.channels,
+            },
+        }
+    }
+
+    /// Whether it is what `of` would make.
+    pub fn is_of(&self, migration: &Migration) -> bool {
+        let seen = &self.seen;
+        (self.began, seen.cap, seen.channels)
+            == (migration.began, migration.limits.max_bandwidth, migration.channels)
+            && self.links == migration.path.links
+            && seen.vm == migration.vm
+            && seen.peer == migration.peer
+    }
 }
 
 /// All that links are judged by.
@@ -39,7 +65,7 @@ pub struct Around<'a> {
     pub history: &'a History,
     /// What holds links to a rate.
     pub shapers: &'a Shapers,
-    /// Migrations of late, newest first.
+    /// Migrations of late.
     pub passed: &'a [Passed],
     /// The shortest round trips of migrations.
     pub round_trips: &'a HashMap<Key, Duration>,
@@ -69,9 +95,9 @@ impl Host {
             receive_grows: flag(&sysctls::MODERATE_RCVBUF),
         };
         let backlog = tables.column(&softnet::DROPPED, None).map(|_| Backlog {
-            dropped: history.total(Counter::BacklogDrops),
-            processed: history.total(Counter::Processed),
-            steered: history.total(Counter::Steered) > 0,
+            dropped: history.total(tables, Counter::BacklogDrops),
+            processed: history.total(tables, Counter::Processed),
+            steered: history.total(tables, Counter::Steered) > 0,
             limit: tables.of_host(&sysctls::MAX_BACKLOG, None),
         });
         Self { buffers, backlog }
@@ -87,7 +113,7 @@ impl Around<'_> {
         let lanes = number(&pcie::WIDTH).zip(number(&pcie::WIDTH_MAX));
         let duplex = self.tables.label(&description::INFO, place, "duplex");
         let speed = number(&link_modes::SPEED);
-        let passed = self.passed.iter().find(|passed| passed.links.contains(&link.index));
+        let passed = self.last_passed(link.index);
         LinkState {
             name: link.name.clone(),
             kind: link.kind.clone().into_owned(),
@@ -117,6 +143,11 @@ impl Around<'_> {
         }
     }
 
+    fn last_passed(&self, link: Index) -> Option<&Passed> {
+        let over = self.passed.iter().filter(|passed| passed.links.contains(&link));
+        over.max_by_key(|passed| passed.began)
+    }
+
     fn below(&self, link: &Link) -> Vec<Below> {
         let below = path::below(link, None, self.links);
         let links = below.iter().filter_map(|index| self.links.get(*index));
@@ -124,28 +155,26 @@ impl Around<'_> {
     }
 
     fn recent(&self, place: usize, key: Key) -> Recent {
-        let sum = |metric: &'static Metric, counter| {
-            self.tables.number(metric, None, place).map(|_| self.history.sum(counter, key))
-        };
-        let missed = sum(&link_counters::MISSED, Counter::Missed).filter(|missed| *missed > 0);
+        let sum = |counter| self.history.sum(self.tables, counter, place);
+        let missed = sum(Counter::Missed).filter(|missed| *missed > 0);
         let usage = |counter| {
             let (p95, median) = self.history.percentiles(counter, key)?;
             Some(Usage { p95, median })
         };
         let others = usage(Counter::ReceiveBytes).zip(usage(Counter::TransmitBytes));
-        let crc = sum(&link_counters::CRC_ERRORS, Counter::CrcErrors);
-        let fcs = sum(&ethernet_statistics::FCS_ERRORS, Counter::FcsErrors);
+        let (crc, fcs) = (sum(Counter::CrcErrors), sum(Counter::FcsErrors));
         Recent {
             time: self.history.time(),
-            packets: sum(&link_counters::RECEIVE_PACKETS, Counter::Packets),
+            watched: self.history.watched(),
+            packets: sum(Counter::Packets),
             // Many drivers never count `rx_missed_errors`: a 0 there says nothing.
-            overflows: sum(&driver_statistics::RING_OVERFLOWS, Counter::RingOverflows).or(missed),
+            overflows: sum(Counter::RingOverflows).or(missed),
             wire_errors: crc.max(fcs),
-            carrier_changes: sum(&description::CARRIER_CHANGES, Counter::CarrierChanges),
-            pauses_received: sum(&pause::RECEIVED, Counter::PausesReceived),
-            pauses_sent: sum(&pause::SENT, Counter::PausesSent),
-            uncorrectable: sum(&fec::UNCORRECTABLE_BLOCKS, Counter::Uncorrectable),
-            too_long: sum(&ethernet_statistics::TOO_LONG, Counter::TooLong),
+            carrier_changes: sum(Counter::CarrierChanges),
+            pauses_received: sum(Counter::PausesReceived),
+            pauses_sent: sum(Counter::PausesSent),
+            uncorrectable: sum(Counter::Uncorrectable),
+            too_long: sum(Counter::TooLong),
             others: others.map(|(received, sent)| [received, sent]),
         }
     }
@@ -178,25 +207,20 @@ impl Around<'_> {
         let of_link =
             |row: &usize| block.subjects.label(*row, "device").is_some_and(|name| name == link.name);
         let row = (0..block.rows()).find(of_link)?;
-        let key = block.subjects.keys()[row];
         let number = |metric| {
             let (block, column) = self.tables.column(metric, None)?;
             block.cell(column, row).as_integer()
         };
-        let grown = |metric, counter| number(metric).map(|_| self.history.sum(counter, key));
-        let losses = [
-            grown(&rdma::OUT_OF_BUFFER, Counter::OutOfBuffer),
-            grown(&rdma::SEQUENCE_ERRORS, Counter::SequenceErrors),
-            grown(&rdma::ACK_TIMEOUTS, Counter::Timeouts),
-        ];
-        let sent = self.history.sum(Counter::RdmaSent, key);
+        let grown = |counter| self.history.sum_at(self.tables, counter, row);
+        let losses = [Counter::OutOfBuffer, Counter::SequenceErrors, Counter::Timeouts].map(grown);
+        let packets = [Counter::RdmaSent, Counter::RdmaReceived].map(grown);
         Some(Rdma {
             device: block.subjects.label(row, "rdma_device").unwrap_or_default(),
             active: block.cell(active, row).as_integer() == Some(1),
             rate: number(&rdma::RATE),
-            notifications: grown(&rdma::CNP_HANDLED, Counter::Notifications),
+            notifications: grown(Counter::Notifications),
             lost: losses.iter().any(Option::is_some).then(|| losses.iter().flatten().sum()),
-            packets: sent + self.history.sum(Counter::RdmaReceived, key),
+            packets: packets.into_iter().flatten().sum(),
         })
     }
 
@@ -221,6 +245,15 @@ impl Around<'_> {
         let lower = link.lower.and_then(|index| self.links.get(index));
         solid(link) || (link.kind == "vlan" && lower.is_some_and(solid))
     }
+}
+
+/// The links that have RDMA ports.
+pub fn rdma_devices(tables: &Tables) -> Vec<String> {
+    let rows = tables
+        .column(&rdma::ACTIVE, None)
+        .into_iter()
+        .flat_map(|(block, _)| (0..block.rows()).filter_map(|row| block.subjects.label(row, "device")));
+    rows.collect()
 }
 
 fn is_hardware(link: &Link) -> bool {

@@ -1,24 +1,21 @@
-//! What happened of late: increases of counters by parts of some seconds. Only what has happened takes memory, so ten thousand
-//! quiet links take no more than their last values.
+//! What happened of late: by how much counters have grown, and what others have moved over links. Increases are those of the
+//! newest tables over a base that moves on, so that they are known at once.
 
-use super::tables::Tables;
-use crate::sample::cell::Cell;
+use super::base::Base;
+use super::tables::{is_by_link, Tables};
+use super::usage::{Usage, RATES};
+use crate::sample::block::Block;
 use crate::sample::metric::Metric;
 use crate::sample::monotonic::Monotonic;
-use crate::sample::subject::{Key, Subjects};
+use crate::sample::subject::Key;
 use crate::source::{
     driver_statistics, ethernet_statistics, fec, link_counters, pause, rdma::fields as rdma, softnet,
 };
 use crate::topology::description;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How many parts are kept: with parts of ten seconds, five minutes.
 pub const PARTS: u32 = 30;
-/// Bytes a second below which nobody is disturbed: 8 Mbit/s, less than a hundredth of any link that carries migrations.
-const CHATTER: f64 = 1e6;
-
 /// A counter that is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -91,154 +88,155 @@ static METRICS: [&Metric; 21] = [
     &softnet::PROCESSED,
     &softnet::RECEIVED_RPS,
 ];
-/// The counters of bytes come first.
-const RATES: usize = 2;
-/// Bytes are kept by the KiB: 32 bits last for 400 GB/s over ten seconds.
-const BYTES_SHIFT: u32 = 10;
-/// What stands for a gap; a counter that is there by chance loses one part.
-const GAP: u32 = u32::MAX;
+/// Those that only say how much was moved; every other counter is an event: when it grows, something has happened.
+const TRAFFIC: [Counter; 7] = [
+    Counter::ReceiveBytes,
+    Counter::TransmitBytes,
+    Counter::Packets,
+    Counter::RdmaReceived,
+    Counter::RdmaSent,
+    Counter::Processed,
+    Counter::Steered,
+];
+
+/// Whether an increase of this metric is news.
+pub fn is_event(metric: &Metric) -> bool {
+    let at = METRICS.iter().position(|counter| std::ptr::eq(*counter, metric));
+    at.is_some_and(|at| TRAFFIC.iter().all(|traffic| *traffic as usize != at))
+}
+
+/// What is to be told after a part.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The first part is over: from now on rates are known.
+    pub first: bool,
+    /// The places of links whose traffic has changed, or whose old events are forgotten.
+    pub places: Vec<usize>,
+    /// The places of links that others move something over.
+    pub busy: Vec<usize>,
+}
 
 /// What happened of late.
 #[derive(Debug)]
 pub struct History {
     /// The length of a part.
     step: Duration,
-    began: Option<Monotonic>,
     noted: Option<Monotonic>,
+    now: Monotonic,
+    /// Parts since the start.
     part: u32,
-    last: Vec<Last>,
-    recent: HashMap<(usize, Key), VecDeque<(u32, f32)>>,
-}
-
-/// A counter's last values.
-#[derive(Debug, Default)]
-struct Last {
-    read_at: Monotonic,
-    subjects: Arc<Subjects>,
-    values: Vec<u32>,
+    /// When the older and the newer of the bases were taken.
+    taken: [Monotonic; 2],
+    /// Values to count from, in the order of `Counter`; none for rates.
+    bases: Vec<Base>,
+    usage: Usage,
 }
 
 impl History {
     /// Nothing has happened yet.
     pub fn new(step: Duration) -> Self {
-        let last = METRICS.iter().map(|_| Last::default()).collect();
-        Self { step, began: None, noted: None, part: 0, last, recent: HashMap::new() }
+        let bases = METRICS.iter().map(|_| Base::default()).collect();
+        let usage = Usage::default();
+        Self {
+            step,
+            noted: None,
+            now: Monotonic::default(),
+            part: 0,
+            taken: Default::default(),
+            bases,
+            usage,
+        }
     }
 
-    /// The time that is remembered.
+    /// The time over which increases are counted: from half to the whole of all parts, once so much has passed.
     pub fn time(&self) -> Duration {
-        let (Some(began), Some(noted)) = (self.began, self.noted) else { return Duration::ZERO };
-        noted.since(began).min(self.step * PARTS)
+        self.now.since(self.taken[0])
     }
 
-    /// Takes in the tables if a part is over. `leave_out` are the links that migrations run over: their bytes are not others'.
-    /// Says whether it did.
-    pub fn note(&mut self, tables: &Tables, leave_out: &[Key], now: Monotonic) -> bool {
+    /// The time over which rates are known: all parts, once so much has passed.
+    pub fn watched(&self) -> Duration {
+        self.step * self.part.saturating_sub(1).min(PARTS)
+    }
+
+    /// Rows or tables are others: values go with their keys.
+    pub fn follow(&mut self, tables: &Tables) {
+        for (metric, base) in METRICS.iter().zip(&mut self.bases).skip(RATES) {
+            match tables.column(metric, None) {
+                Some((block, column)) => base.follow(block, column),
+                None => *base = Base::default(),
+            }
+        }
+    }
+
+    /// Takes in the tables; where a part is over, says of which links something is to be told. `leave_out` are the
+    /// links that migrations run over: their bytes are not others'.
+    pub fn note(&mut self, tables: &Tables, leave_out: &[Key], now: Monotonic) -> Option<News> {
+        self.now = now;
         // A quarter of a part of slack: ticks come a little early and a little late.
         if self.noted.is_some_and(|noted| now.since(noted) + self.step / 4 < self.step) {
-            return false;
+            return None;
         }
-        self.began.get_or_insert(now);
+        let mut news = News { first: self.part == 1, ..News::default() };
+        if self.noted.is_none() {
+            self.taken = [now; 2];
+        }
         self.noted = Some(now);
         self.part += 1;
-        let oldest = self.part.saturating_sub(PARTS);
-        self.recent.retain(|_, parts| {
-            while parts.front().is_some_and(|(part, _)| *part <= oldest) {
-                parts.pop_front();
+        self.usage.begin(self.part);
+        for counter in 0..RATES {
+            if let Some((table, column)) = tables.find(METRICS[counter], None) {
+                self.usage.note(counter, table, column, leave_out, &mut news);
             }
-            !parts.is_empty()
-        });
-        for counter in 0..METRICS.len() {
-            self.note_counter(counter, tables, leave_out);
         }
-        true
+        let is_over = self.part > 1 && (self.part - 1) % (PARTS / 2) == 0;
+        for (metric, base) in METRICS.iter().zip(&mut self.bases).skip(RATES) {
+            let Some((table, column)) = tables.find(metric, None) else { continue };
+            base.fill(&table.block, column);
+            if is_over {
+                if is_event(metric) && is_by_link(&table.block) {
+                    news.places.extend(table.places(|row| base.moves(row)));
+                }
+                base.turn(&table.block, column);
+            }
+        }
+        if is_over {
+            self.taken = [self.taken[1], now];
+        }
+        Some(news)
     }
 
-    /// What something other than traffic has happened on in the last part.
-    pub fn news(&self) -> HashSet<Key> {
-        let is_new = |parts: &VecDeque<(u32, f32)>| parts.back().is_some_and(|(part, _)| *part == self.part);
-        let of_links = (Counter::CrcErrors as usize)..=(Counter::TooLong as usize);
-        let new =
-            self.recent.iter().filter(|((counter, _), parts)| of_links.contains(counter) && is_new(parts));
-        new.map(|((_, key), _)| *key).collect()
+    /// How much a link's counter has grown; `None` where the link has no such counter.
+    pub fn sum(&self, tables: &Tables, counter: Counter, place: usize) -> Option<u64> {
+        let (table, column) = tables.find(METRICS[counter as usize], None)?;
+        self.grown(&table.block, column, counter, table.row(place)?)
     }
 
-    fn note_counter(&mut self, counter: usize, tables: &Tables, leave_out: &[Key]) {
-        let last = &mut self.last[counter];
-        let Some((block, column)) = tables.column(METRICS[counter], None) else {
-            *last = Last::default();
-            return;
-        };
-        let shift = if counter < RATES { BYTES_SHIFT } else { 0 };
-        let rows = block.subjects.exported();
-        let values = || block.column(column)[..rows].iter().map(|bits| short(*bits, shift));
-        if !Arc::ptr_eq(&last.subjects, &block.subjects) {
-            last.move_rows(&block.subjects);
-        }
-        let seconds = block.read_at.since(last.read_at).as_secs_f64();
-        let known = last.values.len().min(rows);
-        for (row, value) in values().enumerate().take(known) {
-            let before = last.values[row];
-            if before == value || before == GAP || value == GAP || seconds <= 0.0 {
-                continue;
-            }
-            let grown = f64::from(value.wrapping_sub(before)) * f64::from(1u32 << shift);
-            let amount = if counter < RATES { grown / seconds } else { grown };
-            let key = block.subjects.keys()[row];
-            if counter < RATES && (amount < CHATTER || leave_out.contains(&key)) {
-                continue;
-            }
-            self.recent.entry((counter, key)).or_default().push_back((self.part, amount as f32));
-        }
-        last.values.clear();
-        last.values.extend(values());
-        last.read_at = block.read_at;
-    }
-
-    /// How much a counter has grown.
-    pub fn sum(&self, counter: Counter, key: Key) -> u64 {
-        let parts = self.recent.get(&(counter as usize, key));
-        parts.map_or(0.0, |parts| parts.iter().map(|(_, amount)| f64::from(*amount)).sum()) as u64
+    /// How much the counter of a row of another table has grown.
+    pub fn sum_at(&self, tables: &Tables, counter: Counter, row: usize) -> Option<u64> {
+        let (block, column) = tables.column(METRICS[counter as usize], None)?;
+        self.grown(block, column, counter, row)
     }
 
     /// The same of all rows.
-    pub fn total(&self, counter: Counter) -> u64 {
-        let of_counter = self.recent.iter().filter(|((of, _), _)| *of == counter as usize);
-        of_counter.flat_map(|(_, parts)| parts).map(|(_, amount)| f64::from(*amount)).sum::<f64>() as u64
+    pub fn total(&self, tables: &Tables, counter: Counter) -> u64 {
+        let Some((block, column)) = tables.column(METRICS[counter as usize], None) else { return 0 };
+        (0..block.rows()).filter_map(|row| self.grown(block, column, counter, row)).sum()
     }
 
-    /// The 95th percentile and the median of a rate; `None` before the first part is over.
+    fn grown(&self, block: &Block, column: usize, counter: Counter, row: usize) -> Option<u64> {
+        let now = block.cell(column, row).as_integer()?;
+        Some(self.bases[counter as usize].of(row).map_or(0, |base| now.saturating_sub(base)))
+    }
+
+    /// The 95th percentile and the median of a rate of others, bytes a second; `None` before the first part is over.
     pub fn percentiles(&self, counter: Counter, key: Key) -> Option<(f64, f64)> {
-        let known = self.part.saturating_sub(1).min(PARTS) as usize;
-        if known == 0 {
-            return None;
-        }
-        let parts = self.recent.get(&(counter as usize, key));
-        let mut rates: Vec<f32> = parts.into_iter().flatten().map(|(_, rate)| *rate).collect();
-        rates.resize(rates.len().max(known), 0.0);
-        rates.sort_by(|a, b| b.total_cmp(a));
-        Some((f64::from(rates[rates.len() / 20]), f64::from(rates[rates.len() / 2])))
-    }
-}
-
-fn short(bits: u64, shift: u32) -> u32 {
-    Cell::from_bits(bits).as_integer().map_or(GAP, |value| (value >> shift) as u32)
-}
-
-impl Last {
-    /// The rows are others: values go with their keys.
-    fn move_rows(&mut self, subjects: &Arc<Subjects>) {
-        let keys = self.subjects.keys().iter().zip(&self.values);
-        let known: HashMap<Key, u32> = keys.map(|(key, value)| (*key, *value)).collect();
-        let exported = &subjects.keys()[..subjects.exported()];
-        self.values = exported.iter().map(|key| known.get(key).copied().unwrap_or(GAP)).collect();
-        self.subjects = Arc::clone(subjects);
+        self.usage.percentiles(counter as usize, key)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counter, History, METRICS, PARTS};
+    use super::{is_event, Counter, History, METRICS, PARTS};
     use crate::analysis::flags::tables::Tables;
     use crate::sample::block::Block;
     use crate::sample::cell::Cell;
@@ -259,42 +257,73 @@ mod tests {
 
     impl Host {
         fn new() -> Self {
-            let link = |key, name: &str| Link { key, name: name.into(), exported: true, ..Link::default() };
-            let links = Links::new(1, vec![link(7, "a"), link(8, "b")], None);
-            let history = History::new(Duration::from_secs(10));
-            Self { links, tables: Tables::default(), history }
+            Self {
+                links: links(&[7, 8]),
+                tables: Tables::default(),
+                history: History::new(Duration::from_secs(10)),
+            }
         }
 
-        fn note(&mut self, second: u64, bytes: u64, missed: u64, leave_out: &[u64]) {
+        /// Notes these values of link 7; gives the places that are news.
+        fn note(&mut self, second: u64, bytes: u64, missed: u64, leave_out: &[u64]) -> Vec<usize> {
             let at = Monotonic(Duration::from_secs(second));
             let source = link_counters::SOURCE.name;
             let mut block = Block::new(source, at, &COLUMNS, Arc::clone(self.links.subjects()));
-            block.set_row(0, [Cell::integer(bytes), Cell::integer(missed)]);
-            self.tables.refresh(&[Arc::new(block)], &self.links);
-            self.history.note(&self.tables, leave_out, at);
+            let row = self.links.all().iter().position(|link| link.key == 7).expect("link 7");
+            block.set_row(row, [Cell::integer(bytes), Cell::integer(missed)]);
+            if self.tables.refresh(&[Arc::new(block)], &self.links).rows {
+                self.history.follow(&self.tables);
+            }
+            self.history.note(&self.tables, leave_out, at).map_or(vec![], |news| news.places)
+        }
+
+        fn missed(&self, place: usize) -> Option<u64> {
+            self.history.sum(&self.tables, Counter::Missed, place)
         }
     }
 
+    fn links(keys: &[u64]) -> Links {
+        let link = |key: &u64| Link { key: *key, name: format!("v{key}"), exported: true, ..Link::default() };
+        Links::new(1, keys.iter().map(link).collect(), None)
+    }
+
     #[test]
-    fn counters_and_rates_of_the_last_parts() {
+    fn counters_grow_from_a_base_that_moves_on() {
+        let mut host = Host::new();
+        host.note(10, 0, 5, &[]);
+        assert_eq!((host.missed(0), host.missed(1)), (Some(0), None), "a gap is no 0");
+        host.note(11, 0, 8, &[]);
+        assert_eq!(host.missed(0), Some(3), "at once");
+        host.links = links(&[3, 7]);
+        host.note(12, 0, 9, &[]);
+        assert_eq!((host.missed(0), host.missed(1)), (None, Some(4)), "values go with their keys");
+        assert_eq!(host.history.total(&host.tables, Counter::Missed), 4);
+        let part = |host: &mut Host, part: u64| host.note(10 + part * 10, 0, 9, &[]);
+        assert!((1..15).all(|at| part(&mut host, at).is_empty()) && host.missed(1) == Some(4));
+        assert!(part(&mut host, 15).is_empty(), "both bases were of the start");
+        assert_eq!((host.missed(1), host.history.time().as_secs()), (Some(4), 150));
+        assert!((16..30).all(|at| part(&mut host, at).is_empty()) && host.missed(1) == Some(4));
+        assert_eq!((part(&mut host, 30), host.missed(1)), (vec![1], Some(0)), "long ago, which is news");
+        assert_eq!(host.history.time().as_secs(), 150);
+    }
+
+    #[test]
+    fn rates_of_the_last_parts() {
         let mut host = Host::new();
         host.note(10, 0, 5, &[]);
         assert_eq!(host.history.percentiles(Counter::ReceiveBytes, 7), None);
         for part in 2..=5 {
-            host.note(part * 10, part << 30, 5 + part, &[]);
-            host.note(part * 10 + 1, u64::MAX >> 20, 5 + part, &[]);
+            let news = host.note(part * 10, part << 30, 5, &[]);
+            assert_eq!(news, if part < 4 { vec![0] } else { vec![] }, "what comes and what changes");
+            host.note(part * 10 + 1, u64::MAX >> 20, 5, &[]);
         }
-        assert_eq!(host.history.sum(Counter::Missed, 7), 5);
-        assert_eq!((host.history.sum(Counter::Missed, 8), host.history.total(Counter::Missed)), (0, 5));
         let (p95, median) = host.history.percentiles(Counter::ReceiveBytes, 7).expect("rates");
         assert!(p95 > 2e8 && (1.0e8..1.1e8).contains(&median), "{p95} {median}");
         assert_eq!(host.history.percentiles(Counter::ReceiveBytes, 8), Some((0.0, 0.0)));
-        for part in 6..=6 + u64::from(PARTS) {
-            host.note(part * 10, 5 << 30, 10, &[]);
-        }
-        assert_eq!(host.history.sum(Counter::Missed, 7), 0, "long ago");
-        assert_eq!(host.history.time(), Duration::from_secs(300));
-        assert!(host.history.recent.is_empty());
+        let quiet: Vec<usize> =
+            (6..=6 + u64::from(PARTS)).flat_map(|part| host.note(part * 10, 5 << 30, 5, &[])).collect();
+        assert_eq!(host.history.percentiles(Counter::ReceiveBytes, 7), Some((0.0, 0.0)), "long ago");
+        assert_eq!(quiet, [0], "when it stopped");
     }
 
     #[test]
@@ -303,7 +332,7 @@ mod tests {
         host.note(10, 0, 0, &[]);
         host.note(20, 10 << 30, 3, &[7]);
         assert_eq!(host.history.percentiles(Counter::ReceiveBytes, 7), Some((0.0, 0.0)));
-        assert_eq!(host.history.sum(Counter::Missed, 7), 3);
+        assert_eq!(host.missed(0), Some(3));
     }
 
     #[test]
@@ -311,5 +340,6 @@ mod tests {
         assert_eq!(Counter::Steered as usize + 1, METRICS.len());
         assert_eq!(METRICS[Counter::TooLong as usize].name, "link_receive_too_long_errors_total");
         assert_eq!(METRICS[Counter::BacklogDrops as usize].name, "softnet_dropped_total");
+        assert!(is_event(&MISSED) && !is_event(&RECEIVE_BYTES) && !is_event(&link_counters::RECEIVE_PACKETS));
     }
 }

@@ -1,6 +1,6 @@
 //! `link_degraded`: the wire, or the bond, is not what it could be.
 
-use super::contract::{Flag, Flagged, Texts, WORTH};
+use super::contract::{Flag, Flagged, WORTH};
 use super::state::LinkState;
 use super::words::{bits, lost_share, of_loss, HARMLESS_LOSS};
 use crate::analysis::rules::contract::BOTH;
@@ -11,10 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "The worst of: best speed over speed; 2 for half duplex; members over members that are up; Mathis' bound for frames with errors; time \
              over time without flaps, 3 s each.",
-    texts: Some(Texts {
-        meaning: "The link runs below what it could: speed, half duplex, a bond member missing, errors on the wire, flapping.",
-        advice: "Look at cable, transceiver and switch port; let both ends negotiate; bring the missing member back.",
-    }),
     judge: flag,
 };
 

@@ -11,7 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "What the link carries over what others leave of it (their 95th percentile), but never less than half: a second \
              stream shares evenly.",
-    texts: None,
     judge: flag,
 };
 
@@ -31,7 +30,7 @@ pub fn flag(link: &LinkState) -> Flagged {
         "others {way} {} of {} in the last {} s (95th percentile; median {})",
         bits(most.p95),
         bits(ceiling),
-        link.recent.time.as_secs(),
+        link.recent.watched.as_secs(),
         bits(most.median)
     );
     if most.p95 < WORTH * ceiling || most.median < CHATTER * ceiling {

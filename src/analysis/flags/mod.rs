@@ -3,6 +3,8 @@
 //! time, and keeps what was found.
 
 pub mod bandwidth_cap;
+mod base;
+mod changes;
 pub mod contract;
 mod gather;
 mod history;
@@ -25,6 +27,7 @@ pub mod survey;
 pub mod table;
 mod tables;
 pub mod traffic_shaping;
+mod usage;
 mod words;
 pub mod wrong_link;
 

@@ -1,6 +1,6 @@
 //! `mtu_mismatch`: the link sends frames that what carries it does not take, or receives frames that are too long.
 
-use super::contract::{Flag, Flagged, Texts};
+use super::contract::{Flag, Flagged};
 use super::state::LinkState;
 use crate::analysis::rules::contract::BOTH;
 
@@ -10,10 +10,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "100 where full frames are lost (connections stall unless the other end's MTU is small too); 2 where a tunnel cuts every frame \
              into two.",
-    texts: Some(Texts {
-        meaning: "Frames are larger than a link on their way takes, or an MTU differs along the path.",
-        advice: "Set one MTU on every link, bridge, switch port and host of the path; tunnels less their headers.",
-    }),
     judge: flag,
 };
 

@@ -1,6 +1,6 @@
 //! `pause_frames`: the switch stops this port, or this port stops the switch.
 
-use super::contract::{Flag, Flagged, Texts, WORTH};
+use super::contract::{Flag, Flagged, WORTH};
 use super::state::LinkState;
 use crate::analysis::rules::contract::BOTH;
 
@@ -10,11 +10,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "Time over time not paused: every second frame stops the port (the other one lets it go on) for at most 65,535 times \
              512 bits; half of that is counted.",
-    texts: Some(Texts {
-        meaning: "The switch stops this port with pause frames, or this port stops the switch.",
-        advice: "Received: look for a congested port of the switch. Sent: this host does not keep up; enlarge the receive ring and spread \
-                 interrupts over CPUs.",
-    }),
     judge: flag,
 };
 

@@ -1,6 +1,6 @@
 //! `pcie_limited`: the slot gives less than the port.
 
-use super::contract::{slows, Flag, Flagged, Texts};
+use super::contract::{slows, Flag, Flagged};
 use super::state::LinkState;
 use super::words::bits;
 use crate::analysis::rules::contract::BOTH;
@@ -10,11 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "pcie_limited",
     phases: BOTH,
     factor: "The port's speed over nine tenths of what PCIe gives.",
-    texts: Some(Texts {
-        meaning: "The PCIe slot gives less than the port.",
-        advice: "Put the card into a slot with more lanes or of a newer generation; miglink_link_info{pcie_limited_by} names the narrowest \
-                 bridge.",
-    }),
     judge: flag,
 };
 

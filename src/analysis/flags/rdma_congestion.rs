@@ -1,6 +1,6 @@
 //! `rdma_congestion`: the RDMA port was told to slow down, or lost packets, of late.
 
-use super::contract::{slows, Flag, Flagged, Texts};
+use super::contract::{slows, Flag, Flagged};
 use super::state::LinkState;
 use super::words::lost_share;
 use crate::analysis::rules::contract::BOTH;
@@ -11,11 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "Time over time at full rate: each congestion notification is counted as a quarter of the rate for 275 us; each lost packet as all \
              that is on its way sent again.",
-    texts: Some(Texts {
-        meaning: "RDMA traffic on this port is slowed down by congestion notifications, or loses packets.",
-        advice: "Look at the switch's queues and at PFC and ECN on the whole path; more receive requests at the destination for packets that find \
-                 none.",
-    }),
     judge: flag,
 };
 

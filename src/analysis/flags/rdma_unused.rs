@@ -1,6 +1,6 @@
 //! `rdma_unused`: an active RDMA port is on the link, and the last migration over it ran over TCP.
 
-use super::contract::{slows, Flag, Flagged, Texts};
+use super::contract::{slows, Flag, Flagged};
 use super::state::LinkState;
 use super::words::bits;
 use crate::analysis::rules::contract::COPY;
@@ -10,10 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "rdma_unused",
     phases: COPY,
     factor: "The RDMA port's rate over 18 Gbit/s for each TCP connection that the migration had.",
-    texts: Some(Texts {
-        meaning: "An active RDMA port is on the path, and the migration runs over TCP.",
-        advice: "Migrate with RDMA (virsh migrate --migrateuri rdma://HOST), or with more TCP connections (multifd).",
-    }),
     judge: flag,
 };
 

@@ -10,7 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "receive_window",
     phases: BOTH,
     factor: "Bandwidth x delay over the largest window; the delay is measured, or 0.1 ms.",
-    texts: None,
     judge: flag,
 };
 

@@ -10,7 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "ring_overflow",
     phases: BOTH,
     factor: "What the link carries over Mathis' bound for the share of packets lost.",
-    texts: None,
     judge: flag,
 };
 

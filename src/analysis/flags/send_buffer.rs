@@ -10,7 +10,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor:
         "Bandwidth x delay over three quarters of the largest send buffer; the delay is measured, or 0.1 ms.",
-    texts: None,
     judge: flag,
 };
 

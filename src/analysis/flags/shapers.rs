@@ -7,16 +7,14 @@ use super::state::Shaping;
 use super::tables::Tables;
 use crate::sample::block::Block;
 use crate::sample::metric::Metric;
-use crate::sample::subject::Subjects;
 use crate::source::qdiscs::{self, BYTES, CLASS_BYTES, CLASS_CEIL, CLASS_RATE, FLOW_RATE, RATE};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// The shaped links by name; links that are not in it have no rate.
 #[derive(Debug, Default)]
 pub struct Shapers {
-    /// The rows and rates that this was made of.
-    made_of: Vec<(Arc<Subjects>, Vec<u64>)>,
+    /// Whether the disciplines of this host are read.
+    known: bool,
     by_device: HashMap<String, Shaping>,
 }
 
@@ -33,23 +31,16 @@ struct Queue {
 }
 
 impl Shapers {
-    /// Looks at the disciplines again if their rows or rates have changed; gives the names of the links whose shaping has.
+    /// Looks at the disciplines again; gives the names of the links whose shaping has changed.
     pub fn refresh(&mut self, tables: &Tables) -> Vec<String> {
-        let blocks: Vec<&Block> = tables.of(qdiscs::SOURCE.name).collect();
-        let now = || blocks.iter().map(|block| (&block.subjects, rates(block)));
-        let same = now().count() == self.made_of.len()
-            && now().zip(&self.made_of).all(|((subjects, rates), (old, old_rates))| {
-                Arc::ptr_eq(subjects, old) && rates == *old_rates
-            });
-        if same {
-            return Vec::new();
-        }
-        self.made_of = now().map(|(subjects, rates)| (Arc::clone(subjects), rates)).collect();
+        self.known = false;
         let mut queues: HashMap<String, Vec<Queue>> = HashMap::new();
-        for block in blocks {
+        for block in tables.of(qdiscs::SOURCE.name) {
+            self.known = true;
+            let columns = Columns::of(block);
             for row in 0..block.rows() {
                 if let (Some(queue), Some(device)) =
-                    (Queue::of(block, row), block.subjects.label(row, "device"))
+                    (Queue::of(block, columns, row), block.subjects.label(row, "device"))
                 {
                     queues.entry(device).or_default().push(queue);
                 }
@@ -59,40 +50,53 @@ impl Shapers {
             .into_iter()
             .filter_map(|(device, queues)| Some((device.clone(), judge(&device, &queues)?)));
         let before = std::mem::replace(&mut self.by_device, shapings.collect());
-        let names = before.keys().chain(self.by_device.keys());
-        names.filter(|name| before.get(*name) != self.by_device.get(*name)).cloned().collect()
+        let gone = before.keys().filter(|name| !self.by_device.contains_key(*name));
+        let others = self.by_device.keys().filter(|name| before.get(*name) != self.by_device.get(*name));
+        gone.chain(others).cloned().collect()
     }
 
     /// A link's shaping; `None` if its disciplines are not known.
     pub fn of(&self, device: &str) -> Option<Shaping> {
-        if self.made_of.is_empty() {
+        if !self.known {
             return None;
         }
         Some(self.by_device.get(device).cloned().unwrap_or_default())
     }
 }
 
-/// The cells of the columns that are rates.
-fn rates(block: &Block) -> Vec<u64> {
-    let wanted =
-        |metric: &Metric| [&RATE, &FLOW_RATE, &CLASS_CEIL].iter().any(|rate| std::ptr::eq(*rate, metric));
-    let columns = block.columns.iter().enumerate().filter(|(_, column)| wanted(column.metric));
-    columns.flat_map(|(at, _)| block.column(at).iter().copied()).collect()
+/// The columns of a block that queues are made of.
+#[derive(Clone, Copy)]
+struct Columns {
+    rate: Option<usize>,
+    flow_rate: Option<usize>,
+    assured: Option<usize>,
+    bytes: Option<usize>,
+}
+
+impl Columns {
+    fn of(block: &Block) -> Self {
+        let find = |metric: &'static Metric| {
+            block.columns.iter().position(|column| std::ptr::eq(column.metric, metric))
+        };
+        Self {
+            rate: find(&RATE).or(find(&CLASS_CEIL)),
+            flow_rate: find(&FLOW_RATE),
+            assured: find(&CLASS_RATE),
+            bytes: find(&BYTES).or(find(&CLASS_BYTES)),
+        }
+    }
 }
 
 impl Queue {
-    /// A row, if it has a rate or could have classes that have one.
-    fn of(block: &Block, row: usize) -> Option<Self> {
-        let number = |metric: &'static Metric| {
-            let column = block.columns.iter().position(|column| std::ptr::eq(column.metric, metric))?;
-            block.cell(column, row).as_integer().filter(|value| *value > 0)
-        };
-        let (rate, flow_rate) = (number(&RATE).or(number(&CLASS_CEIL)), number(&FLOW_RATE));
-        let label = |name| block.subjects.label(row, name);
-        let kind = label("kind")?;
-        if rate.is_none() && flow_rate.is_none() && kind != "htb" {
+    /// A row, if it has a rate or could have classes that have one. Most have none: their labels are not taken apart.
+    fn of(block: &Block, columns: Columns, row: usize) -> Option<Self> {
+        let number = |column: Option<usize>| block.cell(column?, row).as_integer().filter(|value| *value > 0);
+        let (rate, flow_rate) = (number(columns.rate), number(columns.flow_rate));
+        if rate.is_none() && flow_rate.is_none() && !block.subjects.labels(row).contains("kind=\"htb\"") {
             return None;
         }
+        let label = |name| block.subjects.label(row, name);
+        let kind = label("kind")?;
         Some(Self {
             class: label("class"),
             parent: label("parent"),
@@ -100,8 +104,8 @@ impl Queue {
             handle: label("handle").unwrap_or_default(),
             rate,
             flow_rate,
-            assured: number(&CLASS_RATE).unwrap_or(0),
-            bytes: number(&BYTES).or(number(&CLASS_BYTES)).unwrap_or(0),
+            assured: number(columns.assured).unwrap_or(0),
+            bytes: number(columns.bytes).unwrap_or(0),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `single_stream`: one connection cannot use the whole bond.
 
-use super::contract::{slows, Flag, Flagged, Texts};
+use super::contract::{slows, Flag, Flagged};
 use super::state::{Bond, LinkState};
 use super::words::bits;
 use crate::analysis::rules::contract::COPY;
@@ -10,11 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "single_stream",
     phases: COPY,
     factor: "The speed of all active members over that of the fastest one.",
-    texts: Some(Texts {
-        meaning: "One connection takes one member of a bond, or one core: it cannot use all that the link has.",
-        advice: "Migrate with several connections (QEMU's multifd capability; virsh migrate --parallel --parallel-connections N), and \
-                 let the bond spread them by ports (xmit_hash_policy layer3+4).",
-    }),
     judge: flag,
 };
 

@@ -10,14 +10,13 @@ pub static FLAG: Flag = Flag {
     cause: "softnet_backlog",
     phases: BOTH,
     factor: "What the link carries over Mathis' bound for the share of packets dropped.",
-    texts: None,
     judge: flag,
 };
 
 /// Drops of one minute that are worth a larger backlog: a sixteenth of its size (bpftune, net-buffer).
 const OF_LIMIT: u64 = 16;
 /// A link with less than this share of the host's packets is not the one that overflows (our choice).
-const OWN: f64 = 0.1;
+pub const OWN: f64 = 0.1;
 
 /// Packets of hardware pass a backlog only where they are steered to other CPUs (RPS); of software links always.
 pub fn flag(link: &LinkState) -> Flagged {

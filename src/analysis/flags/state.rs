@@ -192,8 +192,10 @@ pub struct Faster {
 /// What happened on a link of late; `None` where the link has no such counter.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Recent {
-    /// The time that this is of.
+    /// The time that increases of counters are of.
     pub time: Duration,
+    /// The time that `others` is of.
+    pub watched: Duration,
     /// Packets received.
     pub packets: Option<u64>,
     /// Packets that the receive ring could not take.
@@ -280,6 +282,7 @@ impl LinkState {
             backlog: Some(Backlog { processed: 1_000_000, limit: Some(1000), ..Backlog::default() }),
             recent: Recent {
                 time: Duration::from_secs(300),
+                watched: Duration::from_secs(300),
                 packets: Some(1_000_000),
                 overflows: Some(0),
                 wire_errors: Some(0),

@@ -1,6 +1,6 @@
 //! `storage_on_link`: storage connections use the link that migrations would take.
 
-use super::contract::{Flag, Flagged, Texts};
+use super::contract::{Flag, Flagged};
 use super::state::LinkState;
 use super::words::bits;
 use crate::analysis::rules::contract::BOTH;
@@ -11,10 +11,6 @@ pub static FLAG: Flag = Flag {
     phases: BOTH,
     factor: "What the link carries over what its traffic leaves of it (95th percentile), but never less than an even share with each storage \
              connection.",
-    texts: Some(Texts {
-        meaning: "Storage traffic (iSCSI, NFS, SMB, Ceph, NBD, DRBD, NVMe/TCP) shares the migration's link.",
-        advice: "Give storage and migrations links of their own, or classes of their own on a shared one.",
-    }),
     judge: flag,
 };
 

@@ -1,23 +1,24 @@
-//! Judges links by and by, and keeps what was found: those whose settings or counters have changed at once, a few of the others at
-//! every tick in turn. So ten thousand idle links cost no more than a few.
+//! Judges links when something has happened on them, and keeps what was found. Links that nothing has happened on have their turn
+//! now and then, so ten thousand idle links cost little more than a few.
 
+use super::changes::Changes;
 use super::contract::Flagged;
 use super::gather::{Around, Host, Passed};
-use super::history::History;
+use super::history::{Counter, History};
 use super::shapers::Shapers;
-use super::state::Seen;
-use super::tables::{Changes, Tables};
+use super::softnet_backlog::OWN;
+use super::tables::{moved, Tables};
 use super::{table, FLAGS};
 use crate::analysis::migrations::entry::Entry;
 use crate::sample::block::Block;
 use crate::sample::flag::{Finding, Findings};
-use crate::sample::link::{Link, Links};
+use crate::sample::link::{Index, Link, Links};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use crate::source::flows;
 use crate::source::flows::columns::column;
 use crate::source::transport::sock_diag::tcp_info::Figure;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,28 +29,32 @@ pub struct Manner {
     pub step: Duration,
     /// Changed links that are judged in one tick at most.
     pub changed: usize,
-    /// Links that are judged in one tick at least, in turn.
-    pub in_turn: usize,
-    /// Keeps what is fine and what is unknown, too.
+    /// Judges every link at every tick, and keeps what is fine and what is unknown, too.
     pub all: bool,
 }
 
 impl Default for Manner {
-    /// An agent's: a link costs about 5 us, so twenty a tick are a ten-thousandth of a core (CHANGELOG.md).
+    /// An agent's: a link costs about 4 us, so two hundred are less than a thousandth of a core (CHANGELOG.md).
     fn default() -> Self {
-        Self { step: Duration::from_secs(10), changed: 200, in_turn: 20, all: false }
+        Self { step: Duration::from_secs(10), changed: 200, all: false }
     }
 }
 
 impl Manner {
     /// Of a host that is looked at for some seconds: every link at every tick.
     pub fn at_once() -> Self {
-        Self { step: Duration::from_secs(1), changed: usize::MAX, in_turn: usize::MAX, all: true }
+        Self { step: Duration::from_secs(1), changed: usize::MAX, all: true }
     }
 }
 
 /// A link that is new is judged at so many ticks, because what belongs to it is read by and by.
 const YOUNG: u8 = 3;
+/// Between two turns of links that nothing has happened on.
+const TURN: Duration = Duration::from_secs(5);
+/// Turns in which all links come once that are slow or that others move something over, because a median moves on by itself: two minutes.
+const LIVELY: usize = 24;
+/// The same of all links, in case that a change was missed: an hour.
+const QUIET: usize = 720;
 
 /// What was found of one link, a bit for each flag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub struct Judged {
     pub fine: u16,
     /// At how many of the next ticks it is judged before its turn.
     due: u8,
+    /// Others move something over it.
+    busy: bool,
 }
 
 /// What was found of all links.
@@ -71,11 +78,20 @@ pub struct Survey {
     history: History,
     shapers: Shapers,
     round_trips: HashMap<Key, Duration>,
+    /// The migrations of late.
+    passed: Vec<Passed>,
     /// A row for each exported link.
     judged: Vec<Judged>,
+    /// The places of those that are due; one that is there twice is judged once.
+    due: VecDeque<usize>,
+    turned: Monotonic,
+    /// Where the next turns begin: of the lively ones, and of all.
+    next: [usize; 2],
     found: HashMap<Key, Vec<Finding>>,
-    next: usize,
+    /// Something of the table has changed.
     changed: bool,
+    /// The words of a finding have.
+    reworded: bool,
     findings: Arc<Findings>,
     block: Option<Arc<Block>>,
 }
@@ -90,85 +106,154 @@ impl Survey {
             history: History::new(manner.step),
             shapers: Shapers::default(),
             round_trips: HashMap::new(),
+            passed: Vec::new(),
             judged: Vec::new(),
+            due: VecDeque::new(),
+            turned: Monotonic::default(),
+            next: [0; 2],
             found: HashMap::new(),
-            next: 0,
             changed: false,
+            reworded: false,
             findings: Arc::default(),
             block: None,
         }
     }
 
-    /// Takes in the tables of a new frame, and judges some links. `entries` are the migrations of late.
+    /// Takes in the tables of a new frame, and judges the links that it concerns. `entries` are the migrations of late.
     pub fn go_on(&mut self, blocks: &[Arc<Block>], links: &Arc<Links>, entries: &[Entry], now: Monotonic) {
         if !Arc::ptr_eq(&self.links, links) {
             self.relink(links);
         }
         let changes = self.tables.refresh(blocks, links);
-        self.mark(&changes);
-        let migrating = entries.iter().filter(|entry| entry.migration.is_on());
-        let indices = migrating.flat_map(|entry| &entry.migration.path.links);
-        let keys: Vec<Key> = indices.filter_map(|index| links.get(*index)).map(|link| link.key).collect();
-        if self.history.note(&self.tables, &keys, now) {
-            self.note_shapers();
+        if changes.rows {
+            self.history.follow(&self.tables);
         }
-        self.note_round_trips(entries);
-        let passed = passed(entries);
-        self.judge(&passed);
-        if self.changed {
+        self.note_migrations(entries);
+        self.note_part(entries, now);
+        self.mark_changes(&changes);
+        self.take_turns(now);
+        if !self.due.is_empty() {
+            self.judge();
+        }
+        if self.changed || self.reworded {
             self.publish(now);
         }
     }
 
-    /// The links are others: rows go with their keys, and what is new or has changed is due.
+    /// The links are others: rows go with their keys, and what is new or has changed is due, with what stands on it.
     fn relink(&mut self, links: &Arc<Links>) {
-        let before: HashMap<Key, (&Link, Judged)> = self
-            .links
-            .exported()
-            .iter()
-            .zip(&self.judged)
-            .map(|(link, judged)| (link.key, (link, *judged)))
+        let before = moved(self.links.subjects().keys(), links.subjects().keys());
+        let old = |place: usize| self.links.all().get(before[place] as usize);
+        let has_changed: Vec<bool> =
+            links.all().iter().enumerate().map(|(place, link)| old(place) != Some(link)).collect();
+        let changed = |index: Option<Index>| {
+            index.and_then(|index| links.row(index)).is_some_and(|place| has_changed[place])
+        };
+        let masters: HashSet<Index> = (0..has_changed.len())
+            .filter(|place| has_changed[*place])
+            .flat_map(|place| [links.all()[place].master, old(place).and_then(|link| link.master)])
+            .flatten()
             .collect();
-        let judged: Vec<Judged> = links
-            .exported()
-            .iter()
-            .map(|link| match before.get(&link.key) {
-                Some((old, judged)) if *old == link => *judged,
-                Some((_, judged)) => Judged { due: YOUNG, ..*judged },
-                None => Judged { due: YOUNG, ..Judged::default() },
-            })
-            .collect();
+        let judged = links.exported().iter().enumerate().map(|(place, link)| {
+            let known = self.judged.get(before[place] as usize).copied();
+            let mut judged = known.unwrap_or_default();
+            let waited = judged.due > 0;
+            if known.is_none() || has_changed[place] || changed(link.lower) || masters.contains(&link.index) {
+                judged.due = YOUNG;
+            }
+            (judged, waited)
+        });
+        let (judged, waited): (Vec<Judged>, Vec<bool>) = judged.unzip();
+        let (old, new): (Vec<usize>, Vec<usize>) =
+            (0..judged.len()).filter(|place| judged[*place].due > 0).partition(|place| waited[*place]);
+        self.due = new.into_iter().chain(old).collect();
+        self.judged = judged;
         if !self.found.is_empty() || !self.round_trips.is_empty() {
             let keys: HashSet<Key> = links.exported().iter().map(|link| link.key).collect();
             self.found.retain(|key, _| keys.contains(key));
             self.round_trips.retain(|key, _| keys.contains(key));
         }
-        self.judged = judged;
         self.links = Arc::clone(links);
         self.changed = true;
     }
 
-    fn mark(&mut self, changes: &Changes) {
-        for place in &changes.links {
-            if let Some(judged) = self.judged.get_mut(*place) {
-                judged.due = judged.due.max(1);
-            }
-        }
-        if changes.host {
-            self.judged.iter_mut().for_each(|judged| judged.due = judged.due.max(1));
+    /// A link is judged next.
+    fn mark(&mut self, place: usize) {
+        if let Some(judged) = self.judged.get_mut(place) {
+            judged.due = judged.due.max(1);
+            self.due.push_front(place);
         }
     }
 
-    /// After a part of the history: links with other shapers, and links that something has happened on, are due.
-    fn note_shapers(&mut self) {
-        let names = self.shapers.refresh(&self.tables);
-        let news = self.history.news();
-        if names.is_empty() && news.is_empty() && self.found.is_empty() {
-            return;
+    /// Links are judged after those that are due already.
+    fn mark_where(&mut self, is_meant: impl Fn(&Self, usize) -> bool) {
+        for place in 0..self.judged.len() {
+            if self.judged[place].due == 0 && is_meant(self, place) {
+                self.judged[place].due = 1;
+                self.due.push_back(place);
+            }
         }
-        for (link, judged) in self.links.exported().iter().zip(&mut self.judged) {
-            if news.contains(&link.key) || names.contains(&link.name) || self.found.contains_key(&link.key) {
-                judged.due = judged.due.max(1);
+    }
+
+    fn mark_changes(&mut self, changes: &Changes) {
+        changes.links.iter().for_each(|place| self.mark(*place));
+        if changes.shapers {
+            let names: HashSet<String> = self.shapers.refresh(&self.tables).into_iter().collect();
+            if !names.is_empty() {
+                self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
+            }
+        }
+        if changes.bonds {
+            let is_bond = |link: &Link| matches!(&*link.kind, "bond" | "team");
+            self.mark_where(|survey, place| is_bond(&survey.links.all()[place]));
+        }
+        if changes.rdma {
+            let names = super::gather::rdma_devices(&self.tables);
+            self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
+        }
+        if changes.backlog {
+            let processed = self.history.total(&self.tables, Counter::Processed);
+            self.mark_where(|survey, place| {
+                let packets = survey.history.sum(&survey.tables, Counter::Packets, place);
+                packets.is_some_and(|packets| packets as f64 >= OWN * processed as f64)
+            });
+        }
+        if changes.all || self.manner.all {
+            self.mark_where(|_, _| true);
+        }
+    }
+
+    /// Keeps the migrations of late; a new one, or other words about it, concern its links.
+    fn note_migrations(&mut self, entries: &[Entry]) {
+        let confirmed =
+            || entries.iter().map(|entry| &entry.migration).filter(|migration| migration.confirmed);
+        let same = confirmed().count() == self.passed.len()
+            && confirmed().zip(&self.passed).all(|(migration, passed)| passed.is_of(migration));
+        if !same {
+            let now: Vec<Passed> = confirmed().map(Passed::of).collect();
+            let before = std::mem::replace(&mut self.passed, now);
+            let both = before.iter().chain(&self.passed).flat_map(|passed| &passed.links);
+            let places: Vec<usize> = both.filter_map(|index| self.links.row(*index)).collect();
+            places.into_iter().for_each(|place| self.mark(place));
+        }
+        self.note_round_trips(entries);
+    }
+
+    /// After a part of the history: links whose traffic has changed are due.
+    fn note_part(&mut self, entries: &[Entry], now: Monotonic) {
+        let migrating = entries.iter().filter(|entry| entry.migration.is_on());
+        let indices = migrating.flat_map(|entry| &entry.migration.path.links);
+        let keys: Vec<Key> =
+            indices.filter_map(|index| self.links.get(*index)).map(|link| link.key).collect();
+        let Some(news) = self.history.note(&self.tables, &keys, now) else { return };
+        news.places.iter().for_each(|place| self.mark(*place));
+        if news.first {
+            self.mark_where(|_, _| true);
+        }
+        self.judged.iter_mut().for_each(|judged| judged.busy = false);
+        for place in news.busy {
+            if let Some(judged) = self.judged.get_mut(place) {
+                judged.busy = true;
             }
         }
     }
@@ -193,53 +278,97 @@ impl Survey {
         }
     }
 
-    /// Judges what is due, and fills up with links in turn.
-    fn judge(&mut self, passed: &[Passed]) {
-        let count = self.judged.len();
-        let due = self.judged.iter().enumerate().filter(|(_, judged)| judged.due > 0).map(|(place, _)| place);
-        let mut places: Vec<usize> = due.take(self.manner.changed).collect();
-        let in_turn = self.manner.in_turn.min(count).saturating_sub(places.len());
-        let turn =
-            (0..count).map(|step| (self.next + step) % count).filter(|place| self.judged[*place].due == 0);
-        places.extend(turn.take(in_turn));
-        self.next = (self.next + in_turn) % count.max(1);
+    /// Now and then a few links are due that nothing has happened on.
+    fn take_turns(&mut self, now: Monotonic) {
+        if now.since(self.turned) < TURN || self.judged.is_empty() {
+            return;
+        }
+        self.turned = now;
+        let is_lively = |judged: &Judged| judged.busy || judged.slows > 0;
+        let lively = self.judged.iter().filter(|judged| is_lively(judged)).count();
+        self.take_turn(0, lively.div_ceil(LIVELY), is_lively);
+        self.take_turn(1, self.judged.len().div_ceil(QUIET), |_| true);
+    }
+
+    /// Lets the next so many links be due.
+    fn take_turn(&mut self, turn: usize, most: usize, is_meant: impl Fn(&Judged) -> bool) {
+        let (count, begin) = (self.judged.len(), self.next[turn]);
+        let mut left = most;
+        for place in (0..count).map(|step| (begin + step) % count) {
+            if left == 0 {
+                break;
+            }
+            if is_meant(&self.judged[place]) {
+                self.mark(place);
+                self.next[turn] = place + 1;
+                left -= 1;
+            }
+        }
+    }
+
+    /// Judges what is due.
+    fn judge(&mut self) {
         let around = Around {
             links: &self.links,
             tables: &self.tables,
             history: &self.history,
             shapers: &self.shapers,
-            passed,
+            passed: &self.passed,
             round_trips: &self.round_trips,
             host: Host::of(&self.tables, &self.history),
         };
-        for place in places {
+        let mut left = self.due.len().min(self.manner.changed);
+        let mut again = Vec::new();
+        while left > 0 {
+            let Some(place) = self.due.pop_front() else { break };
+            if self.judged[place].due == 0 {
+                continue;
+            }
+            left -= 1;
             let link = &self.links.all()[place];
-            let (mut judged, found) = judge_link(&around, place, self.manner.all);
+            let (judged, found) = judge_link(&around, place, self.manner.all);
             let old = &mut self.judged[place];
-            judged.due = old.due.saturating_sub(1);
-            self.changed |= (judged.slows, judged.fine) != (old.slows, old.fine);
-            *old = judged;
-            self.changed |= self.found.get(&link.key).map_or(&[][..], Vec::as_slice) != found.as_slice();
+            let other_result = (judged.slows, judged.fine) != (old.slows, old.fine);
+            *old = Judged { due: old.due.saturating_sub(1), busy: old.busy, ..judged };
+            if old.due > 0 {
+                again.push(place);
+            }
+            let known = self.found.get(&link.key).map_or(&[][..], Vec::as_slice);
+            let ratios = |list: &[Finding]| list.iter().map(Finding::ratio).collect::<Vec<_>>();
+            if known != found.as_slice() {
+                self.reworded = true;
+                self.changed |= ratios(known) != ratios(&found);
+            }
+            self.changed |= other_result;
             if found.is_empty() {
                 self.found.remove(&link.key);
             } else {
                 self.found.insert(link.key, found);
             }
         }
+        self.due.extend(again);
+        if self.due.is_empty() {
+            // A host of many new links has had many at once.
+            self.due.shrink_to(64);
+        }
     }
 
     fn publish(&mut self, now: Monotonic) {
-        let links = self.links.exported().iter().zip(&self.judged);
-        let judged =
-            links.filter(|(_, judged)| judged.slows | judged.fine > 0).map(|(link, _)| link.key).collect();
         let mut list: Vec<Finding> = self.found.values().flatten().cloned().collect();
         let worst = |finding: &Finding| finding.ratio().unwrap_or(0.0);
         list.sort_by(|a, b| {
             worst(b).total_cmp(&worst(a)).then_with(|| (&a.device, a.cause).cmp(&(&b.device, b.cause)))
         });
-        self.block = table::block(self.links.exported(), &self.judged, &self.found, now).map(Arc::new);
+        let mut judged = Arc::clone(&self.findings.judged);
+        if self.changed {
+            let links = self.links.exported();
+            let known = links.iter().zip(&self.judged).filter(|(_, judged)| judged.slows | judged.fine > 0);
+            judged = known.map(|(link, _)| link.key).collect();
+            let before = self.block.as_deref();
+            self.block = table::block(links, &self.judged, &self.found, before, now).map(Arc::new);
+        }
         self.findings = Arc::new(Findings { judged, list });
-        self.changed = false;
+        (self.changed, self.reworded) = (false, false);
     }
 
     /// What was found so far, worst first.
@@ -275,122 +404,5 @@ fn judge_link(around: &Around<'_>, place: usize, all: bool) -> (Judged, Vec<Find
     (judged, found)
 }
 
-/// The migrations of late, newest first.
-fn passed(entries: &[Entry]) -> Vec<Passed> {
-    let mut migrations: Vec<_> =
-        entries.iter().map(|entry| &entry.migration).filter(|migration| migration.confirmed).collect();
-    migrations.sort_by_key(|migration| std::cmp::Reverse(migration.began));
-    let passed = migrations.into_iter().map(|migration| Passed {
-        links: migration.path.links.clone(),
-        seen: Seen {
-            vm: migration.vm.clone(),
-            peer: migration.peer.clone(),
-            cap: migration.limits.max_bandwidth,
-            channels: migration.channels,
-        },
-    });
-    passed.collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{Manner, Survey};
-    use crate::analysis::flags::table::SLOWS;
-    use crate::sample::link::{Link, Links};
-    use crate::sample::monotonic::Monotonic;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    /// Bridges over a wire of this MTU, and the wire itself; all judged by their MTUs alone.
-    fn links(bridges: u32, mtu: u32) -> Vec<Link> {
-        let link = |index: u32, name: String, kind: &'static str| Link {
-            key: index.into(),
-            index,
-            name,
-            kind: kind.into(),
-            mtu: 1500,
-            admin_up: true,
-            oper_up: true,
-            exported: true,
-            ..Link::default()
-        };
-        let wire = Link { mtu, ..link(1, "wire".into(), "physical") };
-        let vlan = |index| Link { lower: Some(1), ..link(index, format!("up{index:04}"), "vlan") };
-        std::iter::once(wire).chain((2..2 + bridges).map(vlan)).collect()
-    }
-
-    struct Host {
-        survey: Survey,
-        links: Arc<Links>,
-        second: u64,
-    }
-
-    impl Host {
-        fn new(list: Vec<Link>) -> Self {
-            let links = Arc::new(Links::new(1, list, None));
-            Self {
-                survey: Survey::new(Manner { changed: 10, in_turn: 4, ..Manner::default() }),
-                links,
-                second: 0,
-            }
-        }
-
-        /// A tick later: how many links were judged so far, and how many are slow.
-        fn tick(&mut self) -> (usize, usize) {
-            self.second += 1;
-            self.survey.go_on(&[], &self.links, &[], Monotonic(Duration::from_secs(self.second)));
-            (self.survey.findings().judged.len(), self.survey.findings().list.len())
-        }
-
-        fn relink(&mut self, list: Vec<Link>) {
-            self.links = Arc::new(Links::new(2, list, Some(&self.links)));
-        }
-    }
-
-    #[test]
-    fn links_are_judged_by_and_by_and_at_once_when_they_change() {
-        let mut host = Host::new(links(23, 1500));
-        assert_eq!(host.tick(), (10, 0), "as many as one tick may");
-        let ticks = std::iter::repeat_with(|| host.tick()).take(7).last();
-        assert_eq!(ticks, Some((24, 0)));
-        let mut changed = links(23, 1500);
-        changed[20].mtu = 9000;
-        host.relink(changed.clone());
-        assert_eq!(host.tick(), (24, 1), "the one that has changed");
-        assert_eq!(host.survey.findings().list[0].device, changed[20].name);
-        changed[20].oper_up = false;
-        host.relink(changed.clone());
-        assert_eq!(host.tick(), (23, 0), "a link that is down is not judged");
-        changed[20].oper_up = true;
-        host.relink(changed.clone());
-        assert_eq!(host.tick(), (24, 1));
-        changed.remove(20);
-        host.relink(changed);
-        assert_eq!(host.tick(), (23, 0), "it is gone");
-    }
-
-    #[test]
-    fn what_stands_on_a_changed_link_is_judged_in_its_turn() {
-        let mut host = Host::new(links(5, 1500));
-        (0..5).for_each(|_| _ = host.tick());
-        host.relink(links(5, 1400));
-        let slow: Vec<usize> = (0..6).map(|_| host.tick().1).collect();
-        assert_eq!(slow.last(), Some(&5), "{slow:?}");
-    }
-
-    #[test]
-    fn a_host_of_many_links_shows_the_slow_ones_only() {
-        let mut list = links(1200, 1500);
-        list[7].mtu = 9000;
-        let mut host = Host::new(list);
-        host.survey.manner = Manner::at_once();
-        host.tick();
-        let block = host.survey.block().expect("a table");
-        assert_eq!(block.rows(), 2, "a row for each phase");
-        let column = block.columns.iter().position(|column| column.label == Some(("cause", "mtu_mismatch")));
-        let column = column.expect("a column");
-        assert!(std::ptr::eq(block.columns[column].metric, &raw const SLOWS));
-        assert_eq!(block.cell(column, 0).as_integer(), Some(1));
-        assert_eq!(block.subjects.label(1, "phase").as_deref(), Some("state_transfer"));
-    }
-}
+mod tests;

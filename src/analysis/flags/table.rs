@@ -9,7 +9,7 @@ use crate::sample::flag::Finding;
 use crate::sample::link::Link;
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
-use crate::sample::subject::{Key, SubjectsBuilder};
+use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -52,25 +52,22 @@ static COLUMNS: [Column; COUNT] = {
 /// The tables of this file, for the lists of metrics.
 pub static TABLES: [&[Column]; 1] = [&COLUMNS];
 
-/// The table of the links that were judged; `None` if none was.
+/// The table of the links that were judged; `None` if none was. `before` lends its rows if they are the same.
 pub(super) fn block(
     links: &[Link],
     judged: &[Judged],
     found: &HashMap<Key, Vec<Finding>>,
+    before: Option<&Block>,
     now: Monotonic,
 ) -> Option<Block> {
     let shown =
         |judged: &Judged| if links.len() > MOST { judged.slows > 0 } else { judged.slows | judged.fine > 0 };
     let rows: Vec<(&Link, Judged)> =
         links.iter().zip(judged.iter().copied()).filter(|(_, judged)| shown(judged)).collect();
-    let mut subjects = SubjectsBuilder::default();
-    for (link, _) in &rows {
-        for (at, phase) in TOLD.iter().enumerate() {
-            let row = subjects.row(link.key * TOLD.len() as u64 + at as u64);
-            row.label("device", &link.name).label("phase", phase.name());
-        }
-    }
-    let mut block = Block::new(SOURCE, now, &COLUMNS, Arc::new(subjects.build()));
+    let keys = || rows.iter().flat_map(|(link, _)| (0..TOLD.len()).map(|at| key_of(link, at)));
+    let same = before.map(|block| &block.subjects).filter(|old| old.keys().iter().copied().eq(keys()));
+    let subjects = same.map_or_else(|| subjects(&rows), Arc::clone);
+    let mut block = Block::new(SOURCE, now, &COLUMNS, subjects);
     for (place, (link, judged)) in rows.iter().enumerate() {
         let found = found.get(&link.key).map_or(&[][..], Vec::as_slice);
         for (at, phase) in TOLD.iter().enumerate() {
@@ -78,6 +75,21 @@ pub(super) fn block(
         }
     }
     (block.rows() > 0).then_some(block)
+}
+
+/// A link that is renamed has another key, so a key stands for its labels.
+fn key_of(link: &Link, phase: usize) -> Key {
+    link.key * TOLD.len() as u64 + phase as u64
+}
+
+fn subjects(rows: &[(&Link, Judged)]) -> Arc<Subjects> {
+    let mut subjects = SubjectsBuilder::default();
+    for (link, _) in rows {
+        for (at, phase) in TOLD.iter().enumerate() {
+            subjects.row(key_of(link, at)).label("device", &link.name).label("phase", phase.name());
+        }
+    }
+    Arc::new(subjects.build())
 }
 
 fn fill(block: &mut Block, row: usize, phase: Phase, judged: Judged, found: &[Finding]) {

@@ -1,8 +1,9 @@
 //! The newest tables of a frame, found by link: `place` is a link's row among the exported ones.
 
+use super::changes::{Changes, Watched};
 use crate::sample::block::Block;
 use crate::sample::link::Links;
-use crate::sample::metric::{Form, Metric};
+use crate::sample::metric::{Column, Form, Metric};
 use crate::sample::subject::{Key, Subjects};
 use crate::source::{
     bonding, driver_statistics, ethernet_statistics, fec, flows, link_counters, link_modes, pause, pcie,
@@ -31,9 +32,8 @@ const WATCHED: [&str; 15] = [
     sysctls::SOURCE.name,
 ];
 /// Those whose rows are links; the keys of the others are of other things.
-const BY_LINK: [&str; 10] = [
+const BY_LINK: [&str; 9] = [
     description::SOURCE,
-    bonding::SOURCE.name,
     driver_statistics::SOURCE.name,
     ethernet_statistics::SOURCE.name,
     fec::SOURCE.name,
@@ -43,73 +43,93 @@ const BY_LINK: [&str; 10] = [
     pcie::SOURCE.name,
     rings::SOURCE.name,
 ];
-/// Those that are settings, so that a new value is news.
-const SETTINGS: [&str; 5] = [
-    bonding::SOURCE.name,
-    link_modes::SOURCE.name,
-    pcie::SOURCE.name,
-    rings::SOURCE.name,
-    sysctls::SOURCE.name,
-];
 /// No row.
-const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 
 /// The newest tables.
 #[derive(Debug, Default)]
 pub struct Tables {
     list: Vec<Table>,
+    /// The columns of each block of the frame.
+    layout: Vec<&'static [Column]>,
     links: Arc<Subjects>,
 }
 
+/// A table.
 #[derive(Debug)]
-struct Table {
-    block: Arc<Block>,
+pub struct Table {
+    /// The newest.
+    pub block: Arc<Block>,
+    /// Its place in the frame.
+    at: usize,
     /// The row of each link; `None` where the rows are the links' own, in their order.
     rows: Option<Vec<u32>>,
+    /// What of it is compared with the block before.
+    pub watched: Watched,
 }
 
 impl Table {
     /// The row of a link.
-    fn row(&self, place: usize) -> Option<usize> {
+    pub fn row(&self, place: usize) -> Option<usize> {
         let row = match &self.rows {
             None => place,
             Some(rows) => rows.get(place).copied().filter(|row| *row != NONE)? as usize,
         };
         (row < self.block.rows()).then_some(row)
     }
-}
 
-/// What is new in the tables.
-#[derive(Debug, Default)]
-pub struct Changes {
-    /// Links with other settings than before.
-    pub links: Vec<usize>,
-    /// A setting of the host.
-    pub host: bool,
+    /// The link of a row.
+    pub fn place(&self, row: usize) -> Option<usize> {
+        match &self.rows {
+            None => Some(row),
+            Some(rows) => rows.iter().position(|of_link| *of_link as usize == row),
+        }
+    }
+
+    /// The links of rows, in their order of places.
+    pub fn places<'a>(&'a self, is_wanted: impl Fn(usize) -> bool + 'a) -> impl Iterator<Item = usize> + 'a {
+        let count = self.rows.as_ref().map_or(self.block.subjects.exported(), Vec::len);
+        (0..count).filter(move |place| self.row(*place).is_some_and(&is_wanted))
+    }
 }
 
 impl Tables {
-    /// Takes over the tables of a frame.
+    /// Takes over the tables of a frame. Where the same tables come in the same places, as at nearly every tick, only pointers are
+    /// compared, and cells of what was read anew.
     pub fn refresh(&mut self, blocks: &[Arc<Block>], links: &Links) -> Changes {
         let mut changes = Changes::default();
+        let same_layout = self.layout.len() == blocks.len()
+            && self.layout.iter().zip(blocks).all(|(columns, block)| std::ptr::eq(*columns, block.columns));
         let same_links = Arc::ptr_eq(&self.links, links.subjects());
-        let mut before = std::mem::take(&mut self.list);
+        if same_layout && same_links {
+            for table in &mut self.list {
+                take_over(table, &blocks[table.at], links, &mut changes);
+            }
+            return changes;
+        }
         self.links = Arc::clone(links.subjects());
-        for block in blocks.iter().filter(|block| WATCHED.contains(&block.source)) {
+        changes.rows = true;
+        let mut before = std::mem::take(&mut self.list);
+        self.layout = blocks.iter().map(|block| block.columns).collect();
+        for (at, block) in blocks.iter().enumerate().filter(|(_, block)| WATCHED.contains(&block.source)) {
             let same = |table: &Table| std::ptr::eq(table.block.columns, block.columns);
-            let old = before.iter().position(same).map(|at| before.swap_remove(at));
-            let table = match old {
-                Some(old) if same_links && Arc::ptr_eq(&old.block.subjects, &block.subjects) => {
-                    note_changes(&old, block, &mut changes);
-                    Table { block: Arc::clone(block), rows: old.rows }
+            let table = match before.iter().position(same).map(|at| before.swap_remove(at)) {
+                Some(old) => {
+                    let rows = rows_of(block, links);
+                    let mut table = Table { at, rows, ..old };
+                    take_over(&mut table, block, links, &mut changes);
+                    table
                 }
-                Some(_) | None => {
-                    changes.host |= block.source == sysctls::SOURCE.name;
-                    Table { block: Arc::clone(block), rows: rows_of(block, links) }
+                None => {
+                    let watched = Watched::of(block);
+                    changes.appeared(watched.kind);
+                    Table { block: Arc::clone(block), at, rows: rows_of(block, links), watched }
                 }
             };
             self.list.push(table);
         }
+        // What is no longer told is no longer known.
+        before.iter().for_each(|table| changes.appeared(table.watched.kind));
         changes
     }
 
@@ -123,7 +143,8 @@ impl Tables {
         self.find(metric, label).map(|(table, column)| (&table.block, column))
     }
 
-    fn find(&self, metric: &'static Metric, label: Option<&str>) -> Option<(&Table, usize)> {
+    /// The same with the rows of links.
+    pub fn find(&self, metric: &'static Metric, label: Option<&str>) -> Option<(&Table, usize)> {
         self.list.iter().find_map(|table| {
             let columns = table.block.columns;
             let wanted = columns.iter().position(|column| {
@@ -158,37 +179,60 @@ fn rows_of(block: &Block, links: &Links) -> Option<Vec<u32>> {
     if Arc::ptr_eq(&block.subjects, links.subjects()) || !is_by_link(block) {
         return None;
     }
-    let keys = block.subjects.keys().iter().enumerate();
-    let rows: HashMap<Key, u32> = keys.map(|(row, key)| (*key, row as u32)).collect();
-    Some(links.exported().iter().map(|link| rows.get(&link.key).copied().unwrap_or(NONE)).collect())
+    let exported = &links.subjects().keys()[..links.exported().len()];
+    Some(moved(block.subjects.keys(), exported))
 }
 
-fn is_by_link(block: &Block) -> bool {
+/// Whether the rows of a table are links.
+pub fn is_by_link(block: &Block) -> bool {
     BY_LINK.contains(&block.source)
 }
 
-/// Which links have other settings in a new block with the same rows.
-fn note_changes(old: &Table, new: &Arc<Block>, changes: &mut Changes) {
-    if Arc::ptr_eq(&old.block, new) || !SETTINGS.contains(&new.source) {
+/// Puts a newer block into a table.
+fn take_over(table: &mut Table, block: &Arc<Block>, links: &Links, changes: &mut Changes) {
+    if Arc::ptr_eq(&table.block, block) {
         return;
     }
-    for column in 0..new.columns.len() {
-        let (before, now) = (old.block.column(column), new.column(column));
-        if before == now {
-            continue;
+    let old = std::mem::replace(&mut table.block, Arc::clone(block));
+    if !Arc::ptr_eq(&old.subjects, &block.subjects) {
+        table.rows = rows_of(block, links);
+        changes.rows = true;
+    }
+    changes.note(&old, table);
+}
+
+/// Where the rows of `new` were in `old`; both have nearly the same order, and a key that is larger than all was not there.
+pub fn moved(old: &[Key], new: &[Key]) -> Vec<u32> {
+    /// So many rows are looked through before a map is made.
+    const NEAR: usize = 64;
+    let largest = old.iter().max().copied();
+    let mut map: Option<HashMap<Key, u32>> = None;
+    let mut next = 0;
+    let mut place = |key: &Key| {
+        if largest.is_none_or(|largest| *key > largest) {
+            return NONE;
         }
-        if !is_by_link(new) {
-            changes.host = true;
-            continue;
-        }
-        let differs = |row: usize| before.get(row) != now.get(row);
-        match &old.rows {
-            None => changes.links.extend((0..new.subjects.exported()).filter(|row| differs(*row))),
-            Some(rows) => {
-                let of_links =
-                    rows.iter().enumerate().filter(|(_, row)| **row != NONE && differs(**row as usize));
-                changes.links.extend(of_links.map(|(place, _)| place));
-            }
-        }
+        let near = old.get(next..).unwrap_or_default().iter().take(NEAR).position(|known| known == key);
+        let found = near.map(|steps| (next + steps) as u32).unwrap_or_else(|| {
+            let rows = || old.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
+            map.get_or_insert_with(rows).get(key).copied().unwrap_or(NONE)
+        });
+        next = if found == NONE { next } else { found as usize + 1 };
+        found
+    };
+    new.iter().map(&mut place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{moved, NONE};
+
+    #[test]
+    fn rows_are_found_by_their_keys() {
+        assert_eq!(moved(&[5, 3, 9, 7], &[5, 11, 3, 7, 9, 4]), [0, NONE, 1, 3, 2, NONE]);
+        assert_eq!(moved(&[], &[1]), [NONE]);
+        let many: Vec<u64> = (0..200).collect();
+        let back: Vec<u64> = (0..200).rev().collect();
+        assert_eq!(moved(&many, &back), (0..200).rev().collect::<Vec<u32>>());
     }
 }

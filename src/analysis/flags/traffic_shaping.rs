@@ -10,7 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "traffic_shaping",
     phases: BOTH,
     factor: "What the link carries over the rate of the discipline; of classes the widest counts.",
-    texts: None,
     judge: flag,
 };
 

@@ -1,6 +1,6 @@
 //! `wrong_link`: migrations take this link, and a faster one is idle.
 
-use super::contract::{slows, Flag, Flagged, Texts};
+use super::contract::{slows, Flag, Flagged};
 use super::state::LinkState;
 use super::words::bits;
 use crate::analysis::rules::contract::BOTH;
@@ -10,11 +10,6 @@ pub static FLAG: Flag = Flag {
     cause: "wrong_link",
     phases: BOTH,
     factor: "The other link's speed over this one's.",
-    texts: Some(Texts {
-        meaning: "The migration runs over a link other than the one meant for it, or a faster idle one exists.",
-        advice: "Name the faster link's address of the destination in the migration (virsh migrate --migrateuri tcp://ADDRESS), or in the \
-                 management's migration network.",
-    }),
     judge: flag,
 };
 

@@ -7,7 +7,7 @@ use crate::sample::migration::Direction;
 /// The rule.
 pub static RULE: Rule = Rule {
     cause: "mtu_mismatch",
-    meaning: "Frames are smaller than the links of this host allow: the MTU differs along the path, and more of the wire goes to headers.",
+    meaning: "The MTU differs along the path: frames are smaller than the links of this host allow, and more of the wire goes to headers; or larger than a link takes, and are lost or cut.",
     reading: "The connection's segments beside the largest MTU on this host's part of the way.",
     advice: "Set the same MTU on every link, switch and host of the path, the far side first.",
     mend: &["ip link show dev {device}", "tracepath -n PEER", "ip link set dev {device} mtu MTU"],

@@ -62,14 +62,14 @@ mod tests {
             mend: vec!["ethtool -G eth0 rx 8192".into()],
         };
         let finding = Finding { key: 1, device: "eth0".into(), cause: "ring_overflow", result };
-        let flags = Arc::new(Findings { judged: vec![1], list: vec![finding] });
+        let flags = Arc::new(Findings { judged: [1].into(), list: vec![finding] });
         let page = render(&Frame { flags, ..Frame::default() }, "/metrics");
         assert!(
             page.contains("ring_overflow") && page.contains("<code>ethtool -G eth0 rx 8192</code>"),
             "{page}"
         );
         assert!(page.contains("6.5 ×") && !page.contains("<here>"));
-        let flags = Arc::new(Findings { judged: vec![1], list: vec![] });
+        let flags = Arc::new(Findings { judged: [1].into(), list: vec![] });
         let page = render(&Frame { flags, ..Frame::default() }, "/metrics");
         assert!(page.contains("Nothing was found on"));
     }
