@@ -1,6 +1,6 @@
 //! What miglink said of one run, stretch by stretch: read from its counters of seconds by cause, beside the truth.
 //!
-//! Its frames are a second apart, so that is the resolution of everything here. A counter belongs to the time of its
+//! Its frames are at most a second apart, so that is the resolution of its counters. A counter belongs to the time of its
 //! frame, not of the scrape; between two frames it is taken to have grown evenly.
 
 use crate::exporter::{Scrape, Timeline};

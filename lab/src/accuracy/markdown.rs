@@ -44,8 +44,8 @@ seconds to is one of them. Nothing at a stretch's beginning is left out, so what
 * Recall of a cause: right stretches of those in which it was made. Precision: of the stretches in which it led, healthy ones too, those in\n  \
 which it was true.\n\
 * A false alarm is a cause that led for a second or longer in a healthy run and that nothing had made real there; `unknown` is none.\n\
-* Time to verdict: from the fault's time to the first scrape in which a true cause leads. miglink makes a frame a second, so up to a second of\n  \
-it is waiting for the next frame; scrapes are 0.2 s apart.\n\
+* Time to verdict: from the fault's time to the first scrape in which a true cause leads. miglink makes a frame a second, and another\n  \
+within a quarter of a second when the leading cause changes; scrapes are 0.2 s apart.\n\
 * Seconds in: what miglink accounted to a cause, of the seconds in which it alone was real. Elsewhere: what it accounted to it where it was not.\n\
 * Truths were checked by hand on single variants, by taking the fault away: the same migration went from 13 to 26 MB/s without its loss, from\n  \
 8 to 24 without the small send buffer, from 17 to 41 and from 19 to 80 without the small receive window; BBR went no slower with the loss\n  \

@@ -77,7 +77,7 @@ pub fn headline(score: &Score) -> String {
     let time = |share| super::count::quantile(&verdicts, share).map_or("-".into(), |s| format!("{s:.1} s"));
     writeln!(
         text,
-        "time to verdict: median {}, 95th percentile {}, none in {} of {} onsets (frames are 1 s apart, scrapes 0.2 s)",
+        "time to verdict: median {}, 95th percentile {}, none in {} of {} onsets (scrapes are 0.2 s apart)",
         time(0.5),
         time(0.95),
         score.onsets() - verdicts.len(),

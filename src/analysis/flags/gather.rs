@@ -120,6 +120,7 @@ impl Around<'_> {
             hardware: is_hardware(link),
             addressed: is_addressed(link),
             speed,
+            nominal: !link.has_real_speed(),
             best_speed: number(&link_modes::SPEED_MAX),
             half_duplex: duplex.filter(|word| word != "unknown").map(|word| word == "half"),
             ring: ring(&rings::ENTRIES).zip(ring(&rings::ENTRIES_MAX)).map(|(now, most)| Ring { now, most }),

@@ -24,6 +24,8 @@ pub struct LinkState {
     pub addressed: bool,
     /// Bytes a second that its driver says it runs at.
     pub speed: Option<u64>,
+    /// Whether that is only a name, as a veth's: nothing is held to it.
+    pub nominal: bool,
     /// Bytes a second of the best mode that its port supports.
     pub best_speed: Option<u64>,
     /// Whether it is half duplex.
@@ -267,6 +269,7 @@ impl LinkState {
             hardware: true,
             addressed: true,
             speed: Some(1_250_000_000),
+            nominal: false,
             best_speed: Some(1_250_000_000),
             half_duplex: Some(false),
             ring: Some(Ring { now: 512, most: 8192 }),

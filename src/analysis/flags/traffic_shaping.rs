@@ -25,8 +25,13 @@ pub fn flag(link: &LinkState) -> Flagged {
     let (Some(speed), Some(capacity)) = (link.speed, link.capacity()) else {
         return Flagged::Unknown("the link's speed");
     };
-    let evidence =
-        format!("{} lets {} through, the link carries {}", shaper.what, bits(rate as f64), bits(capacity));
+    let word = if link.nominal { " by its driver's word, more or less in truth" } else { "" };
+    let evidence = format!(
+        "{} lets {} through, the link carries {}{word}",
+        shaper.what,
+        bits(rate as f64),
+        bits(capacity)
+    );
     let mend = shaper.mend.replace("{rate}", &format!("{}bit", speed * 8));
     slows(capacity / rate.max(1) as f64, evidence, vec![mend])
 }
