@@ -184,7 +184,7 @@ impl Ticker {
         self.finish_tick(now, late);
         if now >= self.next_fast && self.state.has_bursts() {
             self.send_due(now, |info| info.pace == Pace::Fast);
-            self.next_fast = Monotonic(now.0 + FAST);
+            self.next_fast = Monotonic(now.0 + self.close().map_or(FAST, |close| close.min(FAST)));
         }
         // New guests have their connections looked for at once: from then on none of them can end unheard.
         if self.guests != self.state.followed.generation {

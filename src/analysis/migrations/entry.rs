@@ -201,6 +201,11 @@ impl Entry {
         self.migration.confirmed = true;
     }
 
+    /// Until when it is known which phase it was in: where a hypervisor has spoken, until its last word.
+    pub fn sure_until(&self, now: Monotonic) -> Monotonic {
+        self.traces.spoke.unwrap_or(now)
+    }
+
     /// Takes in a hypervisor's word.
     pub fn hear(&mut self, what: &What, at: Monotonic) {
         if self.migration.confirmed && self.migration.progress.transferred.is_none() {

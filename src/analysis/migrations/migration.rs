@@ -11,9 +11,10 @@ use crate::topology::path::Path;
 use std::time::Duration;
 
 /// A part of a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Connections are made.
+    #[default]
     Setup,
     /// Memory is copied, the guest runs.
     MemoryCopy,
@@ -173,6 +174,12 @@ impl Migration {
             self.spent[Phase::Setup as usize] += self.began.since(at);
         }
         self.began = at;
+    }
+
+    /// When the guest stopped here for good, as far as the length of its pause says; `None` before the end, or without one.
+    pub fn stopped_at(&self) -> Option<Monotonic> {
+        let ((_, ended), pause) = (self.ended?, self.spent[Phase::StateTransfer as usize]);
+        (!pause.is_zero()).then(|| Monotonic(ended.0.saturating_sub(pause)))
     }
 
     /// It is over.

@@ -1,11 +1,12 @@
 //! Each migration's readings over the last second, made into windows, judged, and summed up by phase and cause.
 
 use super::account::{divide, Share};
+use super::ledger::{Booked, Ledger};
 use super::measure;
 use super::snapshot::{works_for, Snapshot, Work};
 use super::surroundings::Surroundings;
 use crate::analysis::migrations::entry::Entry;
-use crate::analysis::migrations::migration::{Migration, Phase, PHASES};
+use crate::analysis::migrations::migration::{Migration, Phase};
 use crate::analysis::rules::window::{Meant, Window};
 use crate::analysis::rules::UNKNOWN;
 use crate::sample::block::Block;
@@ -24,6 +25,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(250);
 /// The shortest window that is judged.
 const SHORTEST: Duration = Duration::from_millis(180);
+/// The same while the guest stands still: it is read fifty times a second then, and often it is over in 0.3 s.
+const SHORTEST_OF_PAUSE: Duration = Duration::from_millis(60);
 /// A migration is given this long for its facts to come in (libvirt makes a connection before QEMU has it; a shaper shows
 /// what it holds back at its second reading): until then nothing is judged that would be unknown, and the first judgement
 /// speaks for that time too. A verdict is owed within two seconds.
@@ -35,13 +38,12 @@ const LEAD: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Course {
     recent: VecDeque<Snapshot>,
+    phase: Phase,
     /// When it was first looked at.
     seen: Option<Monotonic>,
     judged: Option<Monotonic>,
-    /// Seconds by phase (its place in `PHASES`) and cause.
-    pub seconds: BTreeMap<(usize, &'static str), f64>,
-    /// What was last found of each, by the same.
-    pub evidence: BTreeMap<(usize, &'static str), String>,
+    /// Seconds by phase and cause.
+    pub ledger: Ledger,
     lately: VecDeque<(Monotonic, Vec<Share>)>,
     /// The leading cause and its evidence.
     pub leading: Option<Share>,
@@ -95,21 +97,36 @@ impl Courses {
     pub fn go_on(&mut self, entries: &[Entry], flows: &Block, links: &Links, now: Monotonic) -> Vec<Taken> {
         self.by_migration.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
         let mut taken = Vec::new();
-        // Once its connections are gone it is over, though nobody has said so yet.
-        let goes_on =
-            |entry: &&Entry| entry.migration.is_on() && entry.migration.confirmed && entry.closed.is_none();
-        for entry in entries.iter().filter(goes_on) {
-            let snapshot = self.snapshot(entry, flows, links, now);
-            let course = self.by_migration.entry(entry.migration.key).or_default();
-            course.note(snapshot);
-            let migration = &entry.migration;
-            let before = course.leading_cause();
-            for (cause, seconds) in course.judge(entry, links, &self.dedicated, now) {
-                taken.push(Taken { migration: migration.key, phase: migration.phase, cause, seconds });
-            }
-            self.changed |= course.leading_cause() != before;
+        for entry in entries.iter().filter(|entry| entry.migration.confirmed) {
+            let booked = if entry.migration.is_on() {
+                self.follow(entry, flows, links, now)
+            } else {
+                let course = self.by_migration.get_mut(&entry.migration.key);
+                course.map(|course| course.ledger.finish(entry.migration.stopped_at())).unwrap_or_default()
+            };
+            let migration = entry.migration.key;
+            let named = |(phase, cause, seconds)| Taken { migration, phase, cause, seconds };
+            taken.extend(booked.into_iter().map(named));
         }
         taken
+    }
+
+    /// Notes and judges one that is on.
+    fn follow(&mut self, entry: &Entry, flows: &Block, links: &Links, now: Monotonic) -> Booked {
+        let migration = &entry.migration;
+        // Once its connections are gone it is over, though nobody has said so yet.
+        if entry.closed.is_some() {
+            return Vec::new();
+        }
+        let snapshot = self.snapshot(entry, flows, links, now);
+        let course = self.by_migration.entry(migration.key).or_default();
+        let before = course.leading_cause();
+        course.change_phase(entry, links, &self.dedicated);
+        course.note(snapshot);
+        let step = if migration.phase == Phase::StateTransfer { SHORTEST_OF_PAUSE } else { STEP };
+        course.judge(entry, links, &self.dedicated, now, step);
+        self.changed |= course.leading_cause() != before;
+        course.ledger.settle(entry.sure_until(now), now)
     }
 
     fn snapshot(&self, entry: &Entry, flows: &Block, links: &Links, now: Monotonic) -> Snapshot {
@@ -140,42 +157,43 @@ impl Course {
         self.leading.as_ref().map(|share| share.cause)
     }
 
-    /// Judges the last window if a step has passed; gives the seconds of the step by cause.
-    fn judge(
-        &mut self,
-        entry: &Entry,
-        links: &Links,
-        dedicated: &Patterns,
-        now: Monotonic,
-    ) -> Vec<(&'static str, f64)> {
+    /// If another phase has begun: judges what is left of the one before, and begins anew. What limits the pause must not
+    /// be told from the copy's last second.
+    fn change_phase(&mut self, entry: &Entry, links: &Links, dedicated: &Patterns) {
+        let (now, last) = (entry.migration.phase, self.recent.back().map(|last| last.at));
+        if now == self.phase {
+            return;
+        }
+        if let Some(last) = last {
+            self.judge(entry, links, dedicated, last, Duration::from_millis(1));
+        }
+        self.phase = now;
+        let beginning = self.recent.pop_back();
+        self.recent.clear();
+        self.recent.extend(beginning);
+    }
+
+    /// Judges the last window if a step has passed.
+    fn judge(&mut self, entry: &Entry, links: &Links, dedicated: &Patterns, now: Monotonic, least: Duration) {
         let seen = self.seen.unwrap_or(now);
         let earliest = entry.migration.began.max(Monotonic(seen.0.saturating_sub(WINDOW)));
         let since = self.judged.unwrap_or(earliest);
         let step = now.since(since);
-        let Some(window) = self.window(entry, links, dedicated).filter(|_| step >= STEP) else {
-            return Vec::new();
+        let Some(window) = self.window(entry, links, dedicated).filter(|_| step >= least) else {
+            return;
         };
         let shares = divide(&window);
         let known: f64 = shares.iter().filter(|share| share.cause != UNKNOWN).map(|share| share.share).sum();
         if self.judged.is_none() && known < 0.5 && now.since(seen) < PATIENCE {
-            return Vec::new();
+            return;
         }
         self.judged = Some(now);
-        let phase = PHASES.iter().position(|phase| *phase == entry.migration.phase).unwrap_or(0);
-        let seconds: Vec<_> =
-            shares.iter().map(|share| (share.cause, share.share * step.as_secs_f64())).collect();
-        for (cause, seconds) in &seconds {
-            *self.seconds.entry((phase, cause)).or_default() += seconds;
-        }
-        for share in &shares {
-            self.evidence.insert((phase, share.cause), share.evidence.clone());
-        }
+        self.ledger.note((since, now), self.phase, shares.clone());
         self.lately.push_back((now, shares));
         while self.lately.front().is_some_and(|(at, _)| now.since(*at) >= LEAD) {
             self.lately.pop_front();
         }
         self.lead();
-        seconds
     }
 
     /// The time that the leading cause is of.
@@ -198,10 +216,10 @@ impl Course {
     fn window(&self, entry: &Entry, links: &Links, dedicated: &Patterns) -> Option<Window> {
         let (first, last) = (self.recent.front()?, self.recent.back()?);
         let time = last.at.since(first.at);
-        if time < SHORTEST {
+        if time < shortest(self.phase) {
             return None;
         }
-        let Migration { progress, limits, direction, phase, path, .. } = &entry.migration;
+        let Migration { progress, limits, direction, path, .. } = &entry.migration;
         let dirty = progress.dirty_pages_per_second.zip(progress.iterations);
         let page = progress.page_size.unwrap_or(4096);
         let compression = limits.compression.as_ref().map(|method| method != "none");
@@ -210,7 +228,7 @@ impl Course {
         let grown = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
         Some(Window {
             time,
-            phase: *phase,
+            phase: self.phase,
             direction: *direction,
             flow: measure::flow(&self.recent, *direction),
             thread: measure::busiest(&self.recent, |_| true),
@@ -230,6 +248,14 @@ impl Course {
     }
 }
 
+fn shortest(phase: Phase) -> Duration {
+    if phase == Phase::StateTransfer {
+        SHORTEST_OF_PAUSE
+    } else {
+        SHORTEST
+    }
+}
+
 /// The links that the configuration means for migrations; `None` if it names none, or the way is not known.
 fn meant(way: &[Index], links: &Links, dedicated: &Patterns) -> Option<Meant> {
     if dedicated.is_empty() || way.is_empty() {
@@ -243,7 +269,7 @@ fn meant(way: &[Index], links: &Links, dedicated: &Patterns) -> Option<Meant> {
 #[cfg(test)]
 mod tests {
     use super::super::snapshot::{Flow, Snapshot};
-    use super::{Course, PATIENCE, SHORTEST};
+    use super::{Course, PATIENCE, SHORTEST, STEP};
     use crate::analysis::migrations::entry::Entry;
     use crate::analysis::migrations::migration::Migration;
     use crate::sample::link::Links;
@@ -278,8 +304,9 @@ mod tests {
         let mut accounted = Vec::new();
         for step in 0..30 {
             course.note(snapshot(step * 100, &[]));
-            let seconds = course.judge(&entry, &links, &none, at(step * 100));
-            accounted.extend(seconds.iter().map(|(cause, seconds)| (step * 100, *cause, *seconds)));
+            course.judge(&entry, &links, &none, at(step * 100), STEP);
+            let booked = course.ledger.settle(at(step * 100), at(step * 100));
+            accounted.extend(booked.iter().map(|(_, cause, seconds)| (step * 100, *cause, *seconds)));
         }
         let (first, cause, _) = accounted[0];
         assert!(Duration::from_millis(first) >= PATIENCE && cause == "unknown", "{accounted:?}");

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod course;
 pub mod facts;
+pub mod ledger;
 mod measure;
 mod snapshot;
 pub mod surroundings;

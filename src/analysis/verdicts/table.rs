@@ -68,7 +68,11 @@ pub fn blocks(shown: &[&Entry], courses: &Courses, now: Monotonic) -> Vec<Block>
             let place = PHASES.iter().position(|known| *known == phase).unwrap_or(0);
             let cells: Vec<Cell> = causes()
                 .map(|cause| {
-                    course.seconds.get(&(place, cause)).map_or(Cell::gap(Gap::NotRead), |s| Cell::float(*s))
+                    course
+                        .ledger
+                        .seconds
+                        .get(&(place, cause))
+                        .map_or(Cell::gap(Gap::NotRead), |s| Cell::float(*s))
                 })
                 .collect();
             if cells.iter().any(|cell| cell.is_value()) {

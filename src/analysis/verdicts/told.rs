@@ -25,13 +25,13 @@ pub fn verdicts(shown: &[&Entry], courses: &Courses) -> Vec<Verdict> {
 
 fn phase_of(course: &Course, phase: Phase) -> Option<PhaseVerdict> {
     let place = PHASES.iter().position(|known| *known == phase)?;
-    let seconds = || course.seconds.iter().filter(|((of, _), _)| *of == place);
+    let seconds = || course.ledger.seconds.iter().filter(|((of, _), _)| *of == place);
     let sum: f64 = seconds().map(|(_, seconds)| seconds).sum();
     let part = |(key, seconds): (&(usize, &'static str), &f64)| Part {
         cause: key.1,
         seconds: *seconds,
         share: seconds / sum.max(f64::MIN_POSITIVE),
-        evidence: course.evidence.get(key).cloned().unwrap_or_default(),
+        evidence: course.ledger.evidence.get(key).cloned().unwrap_or_default(),
     };
     let mut parts: Vec<Part> = seconds().map(part).collect();
     parts.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
@@ -47,10 +47,10 @@ mod tests {
     #[test]
     fn the_largest_part_comes_first() {
         let mut course = Course::default();
-        course.seconds.insert((1, "link_shared"), 1.0);
-        course.seconds.insert((1, "storage_on_link"), 3.0);
-        course.seconds.insert((2, "unknown"), 9.0);
-        course.evidence.insert((1, "storage_on_link"), "eth0: full".into());
+        course.ledger.seconds.insert((1, "link_shared"), 1.0);
+        course.ledger.seconds.insert((1, "storage_on_link"), 3.0);
+        course.ledger.seconds.insert((2, "unknown"), 9.0);
+        course.ledger.evidence.insert((1, "storage_on_link"), "eth0: full".into());
         let phase = phase_of(&course, Phase::MemoryCopy).expect("judged");
         let parts: Vec<_> = phase.parts.iter().map(|part| (part.cause, part.share)).collect();
         assert_eq!(

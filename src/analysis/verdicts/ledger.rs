@@ -1,0 +1,128 @@
+//! Seconds by phase and cause. A step is booked once its phase is sure: while a guest stands still, QEMU answers nobody on
+//! its monitor (up to 8.x its main thread waits for the migration's), so that the copy has ended is heard afterwards only.
+
+use super::account::Share;
+use crate::analysis::migrations::migration::{Phase, PHASES};
+use crate::sample::monotonic::Monotonic;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A step whose hypervisor was not heard for this long is booked as it looked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One judged step.
+#[derive(Debug)]
+struct Step {
+    from: Monotonic,
+    until: Monotonic,
+    phase: Phase,
+    shares: Vec<Share>,
+}
+
+/// What a migration's time went to.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pending: Vec<Step>,
+    /// Seconds by phase (its place in `PHASES`) and cause.
+    pub seconds: BTreeMap<(usize, &'static str), f64>,
+    /// What was last found of each, by the same.
+    pub evidence: BTreeMap<(usize, &'static str), String>,
+}
+
+/// Seconds that were booked: phase, cause, how long.
+pub type Booked = Vec<(Phase, &'static str, f64)>;
+
+impl Ledger {
+    /// Takes in a step.
+    pub fn note(&mut self, (from, until): (Monotonic, Monotonic), phase: Phase, shares: Vec<Share>) {
+        self.pending.push(Step { from, until, phase, shares });
+    }
+
+    /// Books the steps that ended before `sure`: until then it is known which phase it was.
+    pub fn settle(&mut self, sure: Monotonic, now: Monotonic) -> Booked {
+        let sure = sure.max(Monotonic(now.0.saturating_sub(PATIENCE)));
+        let later = self.pending.iter().position(|step| step.until > sure).unwrap_or(self.pending.len());
+        let steps: Vec<Step> = self.pending.drain(..later).collect();
+        steps
+            .into_iter()
+            .flat_map(|step| self.book(step.phase, step.until.since(step.from), &step.shares))
+            .collect()
+    }
+
+    /// The migration is over: books all. What was taken for the copy after the guest had stopped was the pause.
+    pub fn finish(&mut self, stopped: Option<Monotonic>) -> Booked {
+        let mut booked = Vec::new();
+        for step in std::mem::take(&mut self.pending) {
+            let split = stopped.filter(|_| step.phase == Phase::MemoryCopy).unwrap_or(step.until);
+            let split = split.clamp(step.from, step.until);
+            booked.extend(self.book(step.phase, split.since(step.from), &step.shares));
+            booked.extend(self.book(Phase::StateTransfer, step.until.since(split), &step.shares));
+        }
+        booked
+    }
+
+    fn book(&mut self, phase: Phase, time: Duration, shares: &[Share]) -> Booked {
+        if time.is_zero() {
+            return Vec::new();
+        }
+        let place = PHASES.iter().position(|known| *known == phase).unwrap_or(0);
+        for share in shares {
+            *self.seconds.entry((place, share.cause)).or_default() += share.share * time.as_secs_f64();
+            self.evidence.insert((place, share.cause), share.evidence.clone());
+        }
+        shares.iter().map(|share| (phase, share.cause, share.share * time.as_secs_f64())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ledger, Phase, PATIENCE};
+    use crate::analysis::verdicts::account::Share;
+    use crate::sample::monotonic::Monotonic;
+    use std::time::Duration;
+
+    fn at(milliseconds: u64) -> Monotonic {
+        Monotonic(Duration::from_millis(milliseconds))
+    }
+
+    fn shares() -> Vec<Share> {
+        vec![Share { cause: "link_shared", share: 1.0, evidence: "eth0: full".into() }]
+    }
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::default();
+        for step in 0..4 {
+            ledger.note((at(step * 250), at(step * 250 + 250)), Phase::MemoryCopy, shares());
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_step_waits_for_a_word_after_it() {
+        let mut ledger = ledger();
+        let booked = ledger.settle(at(600), at(1000));
+        assert_eq!(booked.len(), 2);
+        assert!((ledger.seconds[&(1, "link_shared")] - 0.5).abs() < 1e-9);
+        assert!(ledger.settle(at(600), at(1100)).is_empty());
+        assert_eq!(ledger.settle(at(600), Monotonic(at(1000).0 + PATIENCE)).len(), 2, "it never speaks");
+    }
+
+    #[test]
+    fn what_came_after_the_stop_was_the_pause() {
+        let mut ledger = ledger();
+        ledger.finish(Some(at(600)));
+        assert!((ledger.seconds[&(1, "link_shared")] - 0.6).abs() < 1e-9);
+        assert!((ledger.seconds[&(2, "link_shared")] - 0.4).abs() < 1e-9);
+        assert_eq!(ledger.evidence[&(2, "link_shared")], "eth0: full");
+        assert!(ledger.finish(Some(at(0))).is_empty(), "once");
+    }
+
+    #[test]
+    fn without_a_pause_nothing_is_moved() {
+        let mut ledger = ledger();
+        ledger.note((at(1000), at(1100)), Phase::StateTransfer, shares());
+        ledger.finish(None);
+        assert!((ledger.seconds[&(1, "link_shared")] - 1.0).abs() < 1e-9);
+        assert!((ledger.seconds[&(2, "link_shared")] - 0.1).abs() < 1e-9);
+    }
+}
