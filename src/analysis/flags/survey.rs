@@ -83,7 +83,7 @@ pub struct Survey {
     /// A row for each exported link.
     judged: Vec<Judged>,
     /// The places of those that are due; one that is there twice is judged once.
-    due: VecDeque<usize>,
+    due: VecDeque<u32>,
     turned: Monotonic,
     /// Where the next turns begin: of the lively ones, and of all.
     next: [usize; 2],
@@ -166,7 +166,7 @@ impl Survey {
         let (judged, waited): (Vec<Judged>, Vec<bool>) = judged.unzip();
         let (old, new): (Vec<usize>, Vec<usize>) =
             (0..judged.len()).filter(|place| judged[*place].due > 0).partition(|place| waited[*place]);
-        self.due = new.into_iter().chain(old).collect();
+        self.due = new.into_iter().chain(old).map(|place| place as u32).collect();
         self.judged = judged;
         if !self.found.is_empty() || !self.round_trips.is_empty() {
             let keys: HashSet<Key> = links.exported().iter().map(|link| link.key).collect();
@@ -181,7 +181,7 @@ impl Survey {
     fn mark(&mut self, place: usize) {
         if let Some(judged) = self.judged.get_mut(place) {
             judged.due = judged.due.max(1);
-            self.due.push_front(place);
+            self.due.push_front(place as u32);
         }
     }
 
@@ -190,7 +190,7 @@ impl Survey {
         for place in 0..self.judged.len() {
             if self.judged[place].due == 0 && is_meant(self, place) {
                 self.judged[place].due = 1;
-                self.due.push_back(place);
+                self.due.push_back(place as u32);
             }
         }
     }
@@ -320,7 +320,7 @@ impl Survey {
         let mut left = self.due.len().min(self.manner.changed);
         let mut again = Vec::new();
         while left > 0 {
-            let Some(place) = self.due.pop_front() else { break };
+            let Some(place) = self.due.pop_front().map(|place| place as usize) else { break };
             if self.judged[place].due == 0 {
                 continue;
             }
@@ -346,7 +346,7 @@ impl Survey {
                 self.found.insert(link.key, found);
             }
         }
-        self.due.extend(again);
+        self.due.extend(again.into_iter().map(|place| place as u32));
         if self.due.is_empty() {
             // A host of many new links has had many at once.
             self.due.shrink_to(64);

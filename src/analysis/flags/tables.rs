@@ -62,7 +62,7 @@ pub struct Table {
     pub block: Arc<Block>,
     /// Its place in the frame.
     at: usize,
-    /// The row of each link; `None` where the rows are the links' own, in their order.
+    /// The row of each link; `None` where the rows are those of the links, in their order.
     rows: Option<Vec<u32>>,
     /// What of it is compared with the block before.
     pub watched: Watched,
@@ -180,6 +180,9 @@ fn rows_of(block: &Block, links: &Links) -> Option<Vec<u32>> {
         return None;
     }
     let exported = &links.subjects().keys()[..links.exported().len()];
+    if block.subjects.keys().starts_with(exported) {
+        return None;
+    }
     Some(moved(block.subjects.keys(), exported))
 }
 
