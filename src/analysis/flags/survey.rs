@@ -1,7 +1,7 @@
 //! Judges links when something has happened on them, and keeps what was found. Links that nothing has happened on have their turn
 //! now and then, so ten thousand idle links cost little more than a few.
 
-use super::changes::Changes;
+use super::changes::{Changes, Kind};
 use super::contract::Flagged;
 use super::gather::{Around, Host, Passed};
 use super::history::{Counter, History};
@@ -197,28 +197,28 @@ impl Survey {
 
     fn mark_changes(&mut self, changes: &Changes) {
         changes.links.iter().for_each(|place| self.mark(*place));
-        if changes.shapers {
+        if changes.kinds.contains(&Kind::Queues) {
             let names: HashSet<String> = self.shapers.refresh(&self.tables).into_iter().collect();
             if !names.is_empty() {
                 self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
             }
         }
-        if changes.bonds {
+        if changes.kinds.contains(&Kind::Bonds) {
             let is_bond = |link: &Link| matches!(&*link.kind, "bond" | "team");
             self.mark_where(|survey, place| is_bond(&survey.links.all()[place]));
         }
-        if changes.rdma {
+        if changes.kinds.contains(&Kind::Ports) {
             let names = super::gather::rdma_devices(&self.tables);
             self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
         }
-        if changes.backlog {
+        if changes.kinds.contains(&Kind::Backlogs) {
             let processed = self.history.total(&self.tables, Counter::Processed);
             self.mark_where(|survey, place| {
                 let packets = survey.history.sum(&survey.tables, Counter::Packets, place);
                 packets.is_some_and(|packets| packets as f64 >= OWN * processed as f64)
             });
         }
-        if changes.all || self.manner.all {
+        if changes.kinds.contains(&Kind::Host) || self.manner.all {
             self.mark_where(|_, _| true);
         }
     }

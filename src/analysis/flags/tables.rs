@@ -216,10 +216,13 @@ pub fn moved(old: &[Key], new: &[Key]) -> Vec<u32> {
             return NONE;
         }
         let near = old.get(next..).unwrap_or_default().iter().take(NEAR).position(|known| known == key);
-        let found = near.map(|steps| (next + steps) as u32).unwrap_or_else(|| {
-            let rows = || old.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
-            map.get_or_insert_with(rows).get(key).copied().unwrap_or(NONE)
-        });
+        let found = near.map_or_else(
+            || {
+                let rows = || old.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
+                map.get_or_insert_with(rows).get(key).copied().unwrap_or(NONE)
+            },
+            |steps| (next + steps) as u32,
+        );
         next = if found == NONE { next } else { found as usize + 1 };
         found
     };
