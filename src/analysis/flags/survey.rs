@@ -5,6 +5,7 @@ use super::changes::{Changes, Kind};
 use super::contract::Flagged;
 use super::gather::{Around, Host, Passed};
 use super::history::{Counter, History};
+use super::round_trips::note_round_trips;
 use super::shapers::Shapers;
 use super::softnet_backlog::OWN;
 use super::tables::{moved, Tables};
@@ -15,9 +16,6 @@ use crate::sample::flag::{Finding, Findings};
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
-use crate::source::flows;
-use crate::source::flows::columns::column;
-use crate::source::transport::sock_diag::tcp_info::Figure;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,7 +234,7 @@ impl Survey {
             let places: Vec<usize> = both.filter_map(|index| self.links.row(*index)).collect();
             places.into_iter().for_each(|place| self.mark(place));
         }
-        self.note_round_trips(entries);
+        note_round_trips(&mut self.round_trips, &self.tables, &self.links, entries);
     }
 
     /// After a part of the history: links whose traffic has changed are due.
@@ -254,26 +252,6 @@ impl Survey {
         for place in news.busy {
             if let Some(judged) = self.judged.get_mut(place) {
                 judged.busy = true;
-            }
-        }
-    }
-
-    /// Keeps the shortest round trip of each link's migrations.
-    fn note_round_trips(&mut self, entries: &[Entry]) {
-        if entries.iter().all(|entry| entry.flows.is_empty()) {
-            return;
-        }
-        let Some(block) = self.tables.of(flows::SOURCE.name).next() else { return };
-        let shortest = |flow: &Key| {
-            let row = block.subjects.row_of(*flow)?;
-            block.cell(column(Figure::MinRtt), row).as_integer().filter(|microseconds| *microseconds > 0)
-        };
-        for entry in entries {
-            let Some(microseconds) = entry.flows.iter().filter_map(shortest).min() else { continue };
-            let round_trip = Duration::from_micros(microseconds);
-            for link in entry.migration.path.links.iter().filter_map(|index| self.links.get(*index)) {
-                let known = self.round_trips.entry(link.key).or_insert(round_trip);
-                *known = round_trip.min(*known);
             }
         }
     }
