@@ -204,6 +204,7 @@ impl State {
     /// Lets the tracker go on, and takes over what it wants followed.
     pub fn follow(&mut self, now: Monotonic) {
         self.tracker.tick(now, self.keep);
+        self.taken.extend(self.courses.finish(self.tracker.entries()));
         let before = std::mem::take(&mut self.followed);
         self.followed = self.tracker.followed(&before, now);
         if self.followed.links != before.links || self.followed.wanted.is_empty() != before.wanted.is_empty()

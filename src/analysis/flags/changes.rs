@@ -72,35 +72,18 @@ pub struct Changes {
     pub links: Vec<usize>,
     /// Rows or tables are others than before.
     pub rows: bool,
-    /// Something that concerns every link.
-    pub all: bool,
-    /// A CPU's backlog has dropped packets.
-    pub backlog: bool,
-    /// Rates of queueing disciplines.
-    pub shapers: bool,
-    /// Bonds, teams or their members.
-    pub bonds: bool,
-    /// RDMA ports.
-    pub rdma: bool,
+    /// What else has changed; `Host` concerns every link.
+    pub kinds: Vec<Kind>,
 }
 
 impl Changes {
     /// A table that was not there before, or is no longer.
     pub fn appeared(&mut self, kind: Kind) {
         self.rows = true;
-        self.all |= kind == Kind::Backlogs;
-        self.tell(kind);
-    }
-
-    fn tell(&mut self, kind: Kind) {
-        match kind {
-            Kind::Queues => self.shapers = true,
-            Kind::Bonds => self.bonds = true,
-            Kind::Ports => self.rdma = true,
-            Kind::Backlogs => self.backlog = true,
-            Kind::Host | Kind::Labels | Kind::Settings | Kind::Counters => self.all = true,
-            Kind::Other => {}
-        }
+        self.kinds.push(match kind {
+            Kind::Backlogs | Kind::Host | Kind::Labels | Kind::Settings | Kind::Counters => Kind::Host,
+            Kind::Queues | Kind::Bonds | Kind::Ports | Kind::Other => kind,
+        });
     }
 
     /// A table with a newer block.
@@ -108,10 +91,9 @@ impl Changes {
         let (new, watched) = (&table.block, &table.watched);
         let same_rows = Arc::ptr_eq(&old.subjects, &new.subjects);
         match watched.kind {
-            Kind::Other => {}
             Kind::Queues | Kind::Bonds | Kind::Ports | Kind::Backlogs | Kind::Host => {
                 if !same_rows || watched.columns.iter().any(|at| old.column(*at) != new.column(*at)) {
-                    self.tell(watched.kind);
+                    self.kinds.push(watched.kind);
                 }
             }
             Kind::Labels => self.note_labels(old, table),
@@ -124,8 +106,8 @@ impl Changes {
                 }
             }
             Kind::Settings => self.note_moved(old, table),
-            // What they count from goes with the rows.
-            Kind::Counters => {}
+            // What counters count from goes with their rows.
+            Kind::Counters | Kind::Other => {}
         }
     }
 

@@ -183,12 +183,12 @@ impl History {
         self.noted = Some(now);
         self.part += 1;
         self.usage.begin(self.part);
-        for counter in 0..RATES {
-            if let Some((table, column)) = tables.find(METRICS[counter], None) {
+        for (counter, metric) in METRICS.iter().enumerate().take(RATES) {
+            if let Some((table, column)) = tables.find(metric, None) {
                 self.usage.note(counter, table, column, leave_out, &mut news);
             }
         }
-        let is_over = self.part > 1 && (self.part - 1) % (PARTS / 2) == 0;
+        let is_over = self.part > 1 && (self.part - 1).is_multiple_of(PARTS / 2);
         for (metric, base) in METRICS.iter().zip(&mut self.bases).skip(RATES) {
             let Some((table, column)) = tables.find(metric, None) else { continue };
             base.fill(&table.block, column);

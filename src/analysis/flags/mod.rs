@@ -17,6 +17,7 @@ pub mod rdma_congestion;
 pub mod rdma_unused;
 pub mod receive_window;
 pub mod ring_overflow;
+mod round_trips;
 pub mod send_buffer;
 mod shapers;
 pub mod single_stream;

@@ -1,10 +1,11 @@
 //! Judges links when something has happened on them, and keeps what was found. Links that nothing has happened on have their turn
 //! now and then, so ten thousand idle links cost little more than a few.
 
-use super::changes::Changes;
+use super::changes::{Changes, Kind};
 use super::contract::Flagged;
 use super::gather::{Around, Host, Passed};
 use super::history::{Counter, History};
+use super::round_trips::note_round_trips;
 use super::shapers::Shapers;
 use super::softnet_backlog::OWN;
 use super::tables::{moved, Tables};
@@ -15,9 +16,6 @@ use crate::sample::flag::{Finding, Findings};
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
-use crate::source::flows;
-use crate::source::flows::columns::column;
-use crate::source::transport::sock_diag::tcp_info::Figure;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +81,7 @@ pub struct Survey {
     /// A row for each exported link.
     judged: Vec<Judged>,
     /// The places of those that are due; one that is there twice is judged once.
-    due: VecDeque<usize>,
+    due: VecDeque<u32>,
     turned: Monotonic,
     /// Where the next turns begin: of the lively ones, and of all.
     next: [usize; 2],
@@ -166,7 +164,7 @@ impl Survey {
         let (judged, waited): (Vec<Judged>, Vec<bool>) = judged.unzip();
         let (old, new): (Vec<usize>, Vec<usize>) =
             (0..judged.len()).filter(|place| judged[*place].due > 0).partition(|place| waited[*place]);
-        self.due = new.into_iter().chain(old).collect();
+        self.due = new.into_iter().chain(old).map(|place| place as u32).collect();
         self.judged = judged;
         if !self.found.is_empty() || !self.round_trips.is_empty() {
             let keys: HashSet<Key> = links.exported().iter().map(|link| link.key).collect();
@@ -181,7 +179,7 @@ impl Survey {
     fn mark(&mut self, place: usize) {
         if let Some(judged) = self.judged.get_mut(place) {
             judged.due = judged.due.max(1);
-            self.due.push_front(place);
+            self.due.push_front(place as u32);
         }
     }
 
@@ -190,35 +188,35 @@ impl Survey {
         for place in 0..self.judged.len() {
             if self.judged[place].due == 0 && is_meant(self, place) {
                 self.judged[place].due = 1;
-                self.due.push_back(place);
+                self.due.push_back(place as u32);
             }
         }
     }
 
     fn mark_changes(&mut self, changes: &Changes) {
         changes.links.iter().for_each(|place| self.mark(*place));
-        if changes.shapers {
+        if changes.kinds.contains(&Kind::Queues) {
             let names: HashSet<String> = self.shapers.refresh(&self.tables).into_iter().collect();
             if !names.is_empty() {
                 self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
             }
         }
-        if changes.bonds {
+        if changes.kinds.contains(&Kind::Bonds) {
             let is_bond = |link: &Link| matches!(&*link.kind, "bond" | "team");
             self.mark_where(|survey, place| is_bond(&survey.links.all()[place]));
         }
-        if changes.rdma {
+        if changes.kinds.contains(&Kind::Ports) {
             let names = super::gather::rdma_devices(&self.tables);
             self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
         }
-        if changes.backlog {
+        if changes.kinds.contains(&Kind::Backlogs) {
             let processed = self.history.total(&self.tables, Counter::Processed);
             self.mark_where(|survey, place| {
                 let packets = survey.history.sum(&survey.tables, Counter::Packets, place);
                 packets.is_some_and(|packets| packets as f64 >= OWN * processed as f64)
             });
         }
-        if changes.all || self.manner.all {
+        if changes.kinds.contains(&Kind::Host) || self.manner.all {
             self.mark_where(|_, _| true);
         }
     }
@@ -236,7 +234,7 @@ impl Survey {
             let places: Vec<usize> = both.filter_map(|index| self.links.row(*index)).collect();
             places.into_iter().for_each(|place| self.mark(place));
         }
-        self.note_round_trips(entries);
+        note_round_trips(&mut self.round_trips, &self.tables, &self.links, entries);
     }
 
     /// After a part of the history: links whose traffic has changed are due.
@@ -254,26 +252,6 @@ impl Survey {
         for place in news.busy {
             if let Some(judged) = self.judged.get_mut(place) {
                 judged.busy = true;
-            }
-        }
-    }
-
-    /// Keeps the shortest round trip of each link's migrations.
-    fn note_round_trips(&mut self, entries: &[Entry]) {
-        if entries.iter().all(|entry| entry.flows.is_empty()) {
-            return;
-        }
-        let Some(block) = self.tables.of(flows::SOURCE.name).next() else { return };
-        let shortest = |flow: &Key| {
-            let row = block.subjects.row_of(*flow)?;
-            block.cell(column(Figure::MinRtt), row).as_integer().filter(|microseconds| *microseconds > 0)
-        };
-        for entry in entries {
-            let Some(microseconds) = entry.flows.iter().filter_map(shortest).min() else { continue };
-            let round_trip = Duration::from_micros(microseconds);
-            for link in entry.migration.path.links.iter().filter_map(|index| self.links.get(*index)) {
-                let known = self.round_trips.entry(link.key).or_insert(round_trip);
-                *known = round_trip.min(*known);
             }
         }
     }
@@ -320,7 +298,7 @@ impl Survey {
         let mut left = self.due.len().min(self.manner.changed);
         let mut again = Vec::new();
         while left > 0 {
-            let Some(place) = self.due.pop_front() else { break };
+            let Some(place) = self.due.pop_front().map(|place| place as usize) else { break };
             if self.judged[place].due == 0 {
                 continue;
             }
@@ -346,7 +324,7 @@ impl Survey {
                 self.found.insert(link.key, found);
             }
         }
-        self.due.extend(again);
+        self.due.extend(again.into_iter().map(|place| place as u32));
         if self.due.is_empty() {
             // A host of many new links has had many at once.
             self.due.shrink_to(64);

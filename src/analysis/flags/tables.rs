@@ -62,7 +62,7 @@ pub struct Table {
     pub block: Arc<Block>,
     /// Its place in the frame.
     at: usize,
-    /// The row of each link; `None` where the rows are the links' own, in their order.
+    /// The row of each link; `None` where the rows are those of the links, in their order.
     rows: Option<Vec<u32>>,
     /// What of it is compared with the block before.
     pub watched: Watched,
@@ -180,6 +180,9 @@ fn rows_of(block: &Block, links: &Links) -> Option<Vec<u32>> {
         return None;
     }
     let exported = &links.subjects().keys()[..links.exported().len()];
+    if block.subjects.keys().starts_with(exported) {
+        return None;
+    }
     Some(moved(block.subjects.keys(), exported))
 }
 
@@ -213,10 +216,13 @@ pub fn moved(old: &[Key], new: &[Key]) -> Vec<u32> {
             return NONE;
         }
         let near = old.get(next..).unwrap_or_default().iter().take(NEAR).position(|known| known == key);
-        let found = near.map(|steps| (next + steps) as u32).unwrap_or_else(|| {
-            let rows = || old.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
-            map.get_or_insert_with(rows).get(key).copied().unwrap_or(NONE)
-        });
+        let found = near.map_or_else(
+            || {
+                let rows = || old.iter().enumerate().map(|(row, key)| (*key, row as u32)).collect();
+                map.get_or_insert_with(rows).get(key).copied().unwrap_or(NONE)
+            },
+            |steps| (next + steps) as u32,
+        );
         next = if found == NONE { next } else { found as usize + 1 };
         found
     };

@@ -97,16 +97,22 @@ impl Courses {
     pub fn go_on(&mut self, entries: &[Entry], flows: &Block, links: &Links, now: Monotonic) -> Vec<Taken> {
         self.by_migration.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
         let mut taken = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.migration.confirmed) {
-            let booked = if entry.migration.is_on() {
-                self.follow(entry, flows, links, now)
-            } else {
-                let course = self.by_migration.get_mut(&entry.migration.key);
-                course.map(|course| course.ledger.finish(entry.migration.stopped_at())).unwrap_or_default()
-            };
-            let migration = entry.migration.key;
-            let named = |(phase, cause, seconds)| Taken { migration, phase, cause, seconds };
-            taken.extend(booked.into_iter().map(named));
+        let goes_on = |entry: &&Entry| entry.migration.confirmed && entry.migration.is_on();
+        for entry in entries.iter().filter(goes_on) {
+            let booked = self.follow(entry, flows, links, now);
+            taken.extend(named(entry.migration.key, booked));
+        }
+        taken
+    }
+
+    /// Books what is left of those that have ended.
+    pub fn finish(&mut self, entries: &[Entry]) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        for entry in entries.iter().filter(|entry| !entry.migration.is_on()) {
+            let migration = &entry.migration;
+            if let Some(course) = self.by_migration.get_mut(&migration.key) {
+                taken.extend(named(migration.key, course.ledger.finish(migration.stopped_at())));
+            }
         }
         taken
     }
@@ -246,6 +252,10 @@ impl Course {
             softnet_dropped: grown(last.softnet_dropped, first.softnet_dropped),
         })
     }
+}
+
+fn named(migration: Key, booked: Booked) -> impl Iterator<Item = Taken> {
+    booked.into_iter().map(move |(phase, cause, seconds)| Taken { migration, phase, cause, seconds })
 }
 
 fn shortest(phase: Phase) -> Duration {

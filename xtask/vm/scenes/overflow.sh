@@ -50,3 +50,20 @@ for nic in e1000e virtio; do
 done
 expect after 'miglink_softnet_dropped_total since before >= 100'
 expect after 'miglink_link_receive_drops_total{device="short"} since before >= 100'
+
+# What the rings have lost is told before a migration suffers from it, with the command that mends it.
+slows() { echo "miglink_link_slows_migration{device=\"$1\",phase=\"memory_copy\",cause=\"ring_overflow\"}"; }
+expect before 'miglink_link_slows_migration == 0'
+for nic in e1000 vmxnet3 rtl8139; do expect after "$(slows $nic) == 1"; done
+expect after "$(slows e1000e) == 0"
+expect after "absent $(slows virtio)"
+# Only the veth's packets pass backlogs.
+expect after 'miglink_link_slows_migration{device="short",phase="memory_copy",cause="softnet_backlog"} == 1'
+expect after 'miglink_link_slows_migration{phase="memory_copy",cause="softnet_backlog"} == 1'
+say "flooding e1000 again, beside miglink check"
+flood e1000 100000 & flooding=$!
+miglink check --for 10s --link e1000 --output json >/out/check.json || true
+wait $flooding
+most=$(ethtool -g e1000 | awk '$1 == "RX:" { print $2; exit }')
+grep -q '"cause": "ring_overflow"' /out/check.json && grep -qF "\"ethtool -G e1000 rx $most\"" /out/check.json ||
+    { say "miglink check does not name ring_overflow:"; cat /out/check.json; return 1; }

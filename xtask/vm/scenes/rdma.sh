@@ -17,3 +17,6 @@ done
 expect quiet 'miglink_rdma_active{rdma_device="rxe0"} == 1'
 expect quiet 'miglink_rdma_info{rdma_device="rxe0",link_layer="Ethernet"} == 1'
 expect quiet 'absent miglink_rdma_transmit_bytes_total{rdma_device="rxe0"}'
+# soft-RoCE counts no congestion notifications, and nothing has migrated.
+for cause in rdma_congestion rdma_unused; do expect quiet "absent miglink_link_slows_migration{cause=\"$cause\"}"; done
+expect quiet 'miglink_link_slows_migration == 0'

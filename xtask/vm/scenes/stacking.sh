@@ -74,6 +74,19 @@ expect failover 'miglink_link_carrier_changes_total{device="vmxnet3"} since stac
 monitor set_link nic-vmxnet3 on
 settles 1 miglink_link_up 'device="vmxnet3"'
 
+say "a cable of the 802.3ad bond is pulled"
+slows() { echo "miglink_link_slows_migration{device=\"$1\",phase=\"memory_copy\",cause=\"link_degraded\"}"; }
+for bond in backup lacp; do for at in stacked failover; do expect $at "$(slows $bond) == 0"; done; done
+monitor set_link nic-e1000 off
+settles 1 miglink_link_slows_migration 'device="lacp",phase="memory_copy",cause="link_degraded"'
+snap degraded
+expect degraded 'miglink_bond_members_up{device="lacp"} == 1'
+expect degraded "$(slows lacp) == 1"
+expect degraded "$(slows backup) == 0"
+expect degraded 'miglink_link_slowdown_ratio{device="lacp",phase="memory_copy"} == 2'
+monitor set_link nic-e1000 on
+settles 0 miglink_link_slows_migration 'device="lacp",phase="memory_copy",cause="link_degraded"'
+
 say "a member is released, another joins"
 ip link set virtio nomaster
 ip link set dev crew-port nomaster
