@@ -176,10 +176,11 @@ impl Migration {
         self.began = at;
     }
 
-    /// When the guest stopped here for good, as far as the length of its pause says; `None` before the end, or without one.
+    /// When the guest stopped here for good, by the lengths of its phases, which are exact where the end is seen late;
+    /// `None` before the end, or where it did not stop.
     pub fn stopped_at(&self) -> Option<Monotonic> {
-        let ((_, ended), pause) = (self.ended?, self.spent[Phase::StateTransfer as usize]);
-        (!pause.is_zero()).then(|| Monotonic(ended.0.saturating_sub(pause)))
+        let [setup, copy, pause, _] = self.spent;
+        self.ended.filter(|_| !pause.is_zero()).map(|_| Monotonic(self.began.0 + setup + copy))
     }
 
     /// It is over.

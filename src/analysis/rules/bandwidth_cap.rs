@@ -17,6 +17,8 @@ pub static RULE: Rule = Rule {
 
 /// The average of a capped migration lies within 1.5 % of the cap (measured); protocol and a window's edges add some.
 const AT: f64 = 0.9;
+/// Faster than this it is not held by the limit: it was lifted, or the guest has stopped and the rest goes without.
+const BEYOND: f64 = 1.1;
 
 /// At the cap all of the time is its: between the bursts it lets the sender sleep, and what slows the bursts down
 /// changes nothing of the average.
@@ -28,7 +30,7 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::RuledOut("the hypervisor has no limit".into());
     }
     let numbers = format!("{:.1} of {:.1} MB/s allowed", flow.rate / 1e6, cap as f64 / 1e6);
-    if flow.rate >= AT * cap as f64 && flow.idle_share() > 0.0 {
+    if (AT..BEYOND).contains(&(flow.rate / cap.max(1) as f64)) && flow.idle_share() > 0.0 {
         return Judgement::Limiting(1.0, numbers);
     }
     Judgement::RuledOut(numbers)
@@ -46,6 +48,10 @@ mod tests {
         let window = Window { flow: Some(flow), cap: Some(31_457_280), ..Window::example() };
         assert!(matches!(judge(&window), Judgement::Limiting(..)));
         assert!(matches!(judge(&Window { cap: Some(u64::MAX), ..window.clone() }), Judgement::RuledOut(_)));
+        assert!(
+            matches!(judge(&Window { cap: Some(20_000_000), ..window.clone() }), Judgement::RuledOut(_)),
+            "lifted"
+        );
         assert!(matches!(judge(&Window { cap: None, ..window }), Judgement::Unknown(_)));
     }
 }

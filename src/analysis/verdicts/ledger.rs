@@ -3,12 +3,16 @@
 
 use super::account::Share;
 use crate::analysis::migrations::migration::{Phase, PHASES};
+use crate::analysis::rules::{RULES, UNKNOWN};
 use crate::sample::monotonic::Monotonic;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A step whose hypervisor was not heard for this long is booked as it looked.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Shares that sum up to less are nothing to go by.
+const NOTHING: f64 = 0.05;
 
 /// One judged step.
 #[derive(Debug)]
@@ -56,7 +60,8 @@ impl Ledger {
             let split = stopped.filter(|_| step.phase == Phase::MemoryCopy).unwrap_or(step.until);
             let split = split.clamp(step.from, step.until);
             booked.extend(self.book(step.phase, split.since(step.from), &step.shares));
-            booked.extend(self.book(Phase::StateTransfer, step.until.since(split), &step.shares));
+            let shares = of_pause(step.shares);
+            booked.extend(self.book(Phase::StateTransfer, step.until.since(split), &shares));
         }
         booked
     }
@@ -72,6 +77,23 @@ impl Ledger {
         }
         shares.iter().map(|share| (phase, share.cause, share.share * time.as_secs_f64())).collect()
     }
+}
+
+/// What of a step limits a pause as well. Its window began in the copy: a cause that is of copies only (the hypervisor's
+/// limit, dirty pages) was of that part, and the others stand for the rest.
+fn of_pause(mut shares: Vec<Share>) -> Vec<Share> {
+    let of_copies = |cause| {
+        let rule = RULES.iter().find(|rule| rule.cause == cause);
+        rule.is_some_and(|rule| !rule.phases.contains(&Phase::StateTransfer))
+    };
+    shares.retain(|share| !of_copies(share.cause));
+    let sum: f64 = shares.iter().map(|share| share.share).sum();
+    if sum < NOTHING {
+        let evidence = "the pause was over before it could be looked at by itself".into();
+        return vec![Share { cause: UNKNOWN, share: 1.0, evidence }];
+    }
+    shares.iter_mut().for_each(|share| share.share /= sum);
+    shares
 }
 
 #[cfg(test)]
@@ -115,6 +137,19 @@ mod tests {
         assert!((ledger.seconds[&(2, "link_shared")] - 0.4).abs() < 1e-9);
         assert_eq!(ledger.evidence[&(2, "link_shared")], "eth0: full");
         assert!(ledger.finish(Some(at(0))).is_empty(), "once");
+    }
+
+    #[test]
+    fn what_holds_copies_only_is_not_of_the_pause() {
+        let share = |cause, share| Share { cause, share, evidence: String::new() };
+        let mut ledger = Ledger::default();
+        let both = vec![share("bandwidth_cap", 0.8), share("traffic_shaping", 0.2)];
+        ledger.note((at(0), at(1000)), Phase::MemoryCopy, both);
+        ledger.note((at(1000), at(1100)), Phase::MemoryCopy, vec![share("dirty_pages", 1.0)]);
+        ledger.finish(Some(at(500)));
+        assert!((ledger.seconds[&(1, "bandwidth_cap")] - 0.4).abs() < 1e-9);
+        assert!((ledger.seconds[&(2, "traffic_shaping")] - 0.5).abs() < 1e-9);
+        assert!((ledger.seconds[&(2, "unknown")] - 0.1).abs() < 1e-9);
     }
 
     #[test]
