@@ -18,9 +18,6 @@ use std::time::Duration;
 /// A link that moves less than this share of its speed is idle (our choice).
 const IDLE: f64 = 0.1;
 
-/// Drivers of devices that hypervisors make up.
-const NOMINAL: [&str; 3] = ["virtio_net", "vmxnet3", "hv_netvsc"];
-
 /// A migration, as far as links are concerned.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Passed {
@@ -123,8 +120,8 @@ impl Around<'_> {
             hardware: is_hardware(link),
             addressed: is_addressed(link),
             speed,
-            nominal: !link.has_real_speed() || is_nominal(link),
-            best_speed: number(&link_modes::SPEED_MAX).filter(|_| !is_nominal(link)),
+            nominal: !link.has_real_speed() || !link.has_real_modes(),
+            best_speed: number(&link_modes::SPEED_MAX).filter(|_| link.has_real_modes()),
             half_duplex: duplex.filter(|word| word != "unknown").map(|word| word == "half"),
             ring: ring(&rings::ENTRIES).zip(ring(&rings::ENTRIES_MAX)).map(|(now, most)| Ring { now, most }),
             mtu: link.mtu,
@@ -258,11 +255,6 @@ pub fn rdma_devices(tables: &Tables) -> Vec<String> {
         .into_iter()
         .flat_map(|(block, _)| (0..block.rows()).filter_map(|row| block.subjects.label(row, "device")));
     rows.collect()
-}
-
-/// A hypervisor's device runs at no speed of its own: what it lists is a name (vmxnet3 says 1 Gbit/s and supports 10 under QEMU).
-fn is_nominal(link: &Link) -> bool {
-    NOMINAL.contains(&link.hardware().driver.as_str())
 }
 
 fn is_hardware(link: &Link) -> bool {

@@ -57,7 +57,7 @@ impl Facts {
         let value = |metric| blocks.iter().find_map(|block| of_link(block, metric, link));
         match source {
             source if source == link_modes::SOURCE.name => {
-                self.speed_max = value(&link_modes::SPEED_MAX);
+                self.speed_max = value(&link_modes::SPEED_MAX).filter(|_| link.has_real_modes());
                 let half = |fact: &Fact| fact.label == "duplex" && fact.value == "half";
                 self.half_duplex = said.iter().any(|fact| fact.key == link.key && half(fact));
             }
