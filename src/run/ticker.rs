@@ -22,6 +22,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// Up to so many guests that move, another leading cause makes a frame at once; of more, some cause changes all the time.
+const FEW: usize = 10;
 /// How long a frame waits for its readings.
 const GRACE: Duration = Duration::from_millis(250);
 /// Time between two readings of the wires.
@@ -315,7 +317,8 @@ impl Ticker {
         }
         // Another cause is shown soon too; but where many guests move, some cause changes all the time.
         let age = now.monotonic.since(self.publish.borrow().monotonic);
-        if age >= GRACE {
+        let soon = if self.state.followed.wanted.len() > FEW { self.interval } else { GRACE };
+        if age >= soon {
             turning_point |= std::mem::take(&mut self.state.courses.changed);
         }
         // What began or ended is shown at once, together with the totals that count it.
