@@ -187,7 +187,7 @@ impl State {
             }
             (name, block) if name == threads::SOURCE.name => {
                 self.courses.threads(signs.threads.as_ref(), block.map(Arc::as_ref));
-                self.tracker.threads(signs.threads, block.map(Arc::as_ref));
+                self.tracker.threads(signs.threads.as_ref(), block.map(Arc::as_ref));
             }
             _ => {}
         }

@@ -17,6 +17,8 @@ pub struct Subjects {
     labels: String,
     ends: Vec<u32>,
     exported: usize,
+    /// The keys rise from row to row, as those of things do that are appended as they appear.
+    rising: bool,
 }
 
 impl Subjects {
@@ -69,8 +71,11 @@ impl Subjects {
         self.pairs(row).find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
-    /// The row of a key. Linear: for pages and tests, not for the sampling path.
+    /// The row of a key. A search in halves where keys rise, otherwise linear.
     pub fn row_of(&self, key: Key) -> Option<usize> {
+        if self.rising {
+            return self.keys.binary_search(&key).ok();
+        }
         self.keys.iter().position(|k| *k == key)
     }
 }
@@ -138,6 +143,7 @@ impl SubjectsBuilder {
     pub fn build(self) -> Subjects {
         let mut list = self.list;
         list.labels.shrink_to_fit();
+        list.rising = list.keys.is_sorted_by(|a, b| a < b);
         list
     }
 }

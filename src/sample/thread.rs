@@ -1,6 +1,7 @@
 //! A thread that takes part in a migration, of a hypervisor or of the kernel.
 
 use super::subject::Key;
+use std::sync::Arc;
 
 /// What a thread does for a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,6 @@ pub struct Thread {
     pub tid: u32,
     /// What it does.
     pub role: Role,
-    /// Its name.
-    pub name: String,
+    /// Its name; shared, because every reading of a migration keeps it.
+    pub name: Arc<str>,
 }

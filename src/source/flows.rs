@@ -40,6 +40,8 @@ pub static SOURCE: SourceInfo = SourceInfo {
 
 /// Between two looks for new connections, while a migration is on (its further channels open within moments).
 const CLOSE_LOOK: Duration = Duration::from_millis(250);
+/// Beyond fifty guests that move it is more than this for each of them.
+const LOOK_EACH: Duration = Duration::from_millis(5);
 /// The same while none is on.
 const LOOK: Duration = Duration::from_millis(950);
 /// Between two readings of all descriptors of all hypervisors.
@@ -87,7 +89,9 @@ impl Source for Flows {
             return Ok(Reading::default());
         }
         self.hear_last_words(context);
-        let every = if context.followed.wanted.is_empty() { LOOK } else { CLOSE_LOOK };
+        let moving = u32::try_from(context.followed.wanted.len()).unwrap_or(u32::MAX);
+        let every =
+            if moving == 0 { LOOK } else { CLOSE_LOOK.max(LOOK_EACH.saturating_mul(moving)).min(LOOK) };
         let look = changed || self.looked.is_none_or(|last| context.now.since(last) >= every);
         if look {
             self.looked = Some(context.now);

@@ -37,19 +37,25 @@ pub static COLUMNS: [Column; 1] = [Column::of(&IDLE)];
 
 fn open(roots: &Roots) -> Result<Box<dyn Source>, SourceError> {
     let file = KeptFile::open(roots.proc.join("uptime"))?;
-    Ok(Box::new(Processors { file, host: Subjects::host() }))
+    Ok(Box::new(Processors { file, told: false, host: Subjects::host() }))
 }
 
 struct Processors {
     file: KeptFile,
+    /// The last reading had figures.
+    told: bool,
     host: Arc<Subjects>,
 }
 
 impl Source for Processors {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        if context.followed.wanted.is_empty() {
-            return Ok(Reading::default());
+        let reads = !context.followed.wanted.is_empty();
+        if !reads {
+            // Once, so that the last figures of the guests that have moved are gone.
+            let (had, nothing) = (std::mem::take(&mut self.told), Reading::default());
+            return Ok(if had { nothing } else { Reading::unchanged() });
         }
+        self.told = true;
         let idle = Cell::integer_or(parse(self.file.read_piece()?), Gap::Failed);
         Ok(Reading::of(Block::of_host(SOURCE.name, context.now, &COLUMNS, &self.host, vec![idle])))
     }

@@ -45,6 +45,8 @@ pub static COLUMNS: [Column; 2] = [Column::of(&RUNNING), Column::of(&WAITING)];
 
 /// Between two listings.
 const LIST: Duration = Duration::from_millis(950);
+/// Many guests are listed less often: listing one takes about twenty microseconds, a thousand times less than this.
+const EACH: Duration = Duration::from_millis(20);
 /// After this many listings a thread keeps its name: QEMU names one when it starts it.
 const SETTLED: u32 = 3;
 /// A guest with more threads than this is followed by its first ones; migration threads are few and named.
@@ -60,8 +62,10 @@ struct Threads {
     rows: Vec<Row>,
     last_key: Key,
     listed: Option<Monotonic>,
+    /// How many guests moved then.
+    listed_of: u32,
     /// Those of the kernel, and the guests for which they were looked up: a host has hundreds of others.
-    kernel: Vec<(u32, String)>,
+    kernel: Vec<(u32, Arc<str>)>,
     kernel_of: Vec<Key>,
     subjects: Arc<Subjects>,
     told: Arc<Vec<Thread>>,
@@ -85,9 +89,11 @@ impl Source for Threads {
             return Ok(Reading { threads: had.then(Arc::default), ..Reading::default() });
         }
         let mut changed = false;
-        if self.listed.is_none_or(|last| context.now.since(last) >= LIST) {
+        let guests = u32::try_from(context.followed.wanted.len()).unwrap_or(u32::MAX);
+        let every = LIST.max(EACH.saturating_mul(guests));
+        if self.listed.is_none_or(|last| context.now.since(last) >= every) || self.listed_of != guests {
             changed = self.list(context);
-            self.listed = Some(context.now);
+            (self.listed, self.listed_of) = (Some(context.now), guests);
         }
         let mut block = Block::new(SOURCE.name, context.now, &COLUMNS, Arc::clone(&self.subjects));
         for (at, row) in self.rows.iter_mut().enumerate() {
@@ -119,7 +125,7 @@ impl Threads {
             let tasks = context.roots.proc.join(process.pid.to_string()).join("task");
             found.extend(threads_of(&tasks, process.pid, wanted.key, &before));
             let worker = format!("vhost-{}", process.pid);
-            let workers = self.kernel.iter().filter(|(_, name)| *name == worker);
+            let workers = self.kernel.iter().filter(|(_, name)| **name == *worker);
             found.extend(workers.map(|(tid, name)| (Some(wanted.key), *tid, Role::Vhost, name.clone())));
         }
         let softirqs = self.kernel.iter().filter(|(_, name)| name.starts_with("ksoftirqd/"));
@@ -159,7 +165,7 @@ impl Threads {
     }
 }
 
-type Found = (Option<Key>, u32, Role, String);
+type Found = (Option<Key>, u32, Role, Arc<str>);
 type Rows = HashMap<(Option<Key>, u32), Row>;
 
 fn threads_of(tasks: &Path, pid: u32, process: Key, before: &Rows) -> Vec<Found> {
@@ -169,7 +175,7 @@ fn threads_of(tasks: &Path, pid: u32, process: Key, before: &Rows) -> Vec<Found>
         let known = before.get(&(Some(process), tid)).filter(|row| row.seen >= SETTLED && !row.ended);
         let name = match known {
             Some(row) => row.thread.name.clone(),
-            None => read_file(&tasks.join(tid.to_string()).join("comm")).ok()?.trim_end().to_owned(),
+            None => read_file(&tasks.join(tid.to_string()).join("comm")).ok()?.trim_end().into(),
         };
         let role = if tid == pid { Role::Main } else { role_of(&name) };
         Some((Some(process), tid, role, name))
@@ -196,13 +202,13 @@ fn role_of(name: &str) -> Role {
 }
 
 /// Threads of the kernel that carry packets. They are children of kthreadd, process 2.
-fn kernel_threads(context: &Context) -> Vec<(u32, String)> {
+fn kernel_threads(context: &Context) -> Vec<(u32, Arc<str>)> {
     let children = read_file(&context.roots.proc.join("2/task/2/children")).unwrap_or_default();
     let ids = children.split_ascii_whitespace().filter_map(|word| word.parse::<u32>().ok());
     let named = ids.filter_map(|pid| {
         let name = read_file(&context.roots.proc.join(pid.to_string()).join("comm")).ok()?;
         let carries = name.starts_with("ksoftirqd/") || name.starts_with("vhost-");
-        carries.then(|| (pid, name.trim_end().to_owned()))
+        carries.then(|| (pid, name.trim_end().into()))
     });
     named.collect()
 }

@@ -193,7 +193,7 @@ impl World {
                 block.set(0, row, Cell::integer(*time));
             }
         }
-        self.tracker.threads(changed, (!wanted.is_empty()).then_some(&block));
+        self.tracker.threads(changed.as_ref(), (!wanted.is_empty()).then_some(&block));
     }
 
     fn tick(&mut self) {

@@ -74,7 +74,7 @@ receive() {
 monitor() { echo "@monitor $*"; sleep 1; }
 
 # Sources whose readings a snapshot waits for; those of the sampling thread are in every frame.
-READINGS="qdiscs driver_statistics queue_statistics rdma"
+READINGS="qdiscs softnet driver_statistics queue_statistics rdma"
 
 # durations FILE: how long the last reading of each of those took, which tells one reading from the next.
 durations() {

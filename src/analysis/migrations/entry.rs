@@ -11,6 +11,7 @@ use crate::sample::monotonic::Monotonic;
 use crate::sample::ports;
 use crate::sample::subject::Key;
 use crate::topology::path;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A flow on a port of migrations that carried this much one way is one, if no hypervisor says otherwise.
@@ -163,11 +164,11 @@ impl Entry {
     }
 
     /// After all flows were noted: how many are open, and how fast they are.
-    pub fn settle(&mut self, flows: &[Flow], now: Monotonic) {
+    pub fn settle(&mut self, flows: &HashMap<Key, &Flow>, now: Monotonic) {
         if self.flows.is_empty() {
             return;
         }
-        let own = || flows.iter().filter(|flow| self.flows.contains(&flow.key));
+        let own = || self.flows.iter().filter_map(|key| flows.get(key));
         let open = own().filter(|flow| flow.closed.is_none()).count();
         let last = own().filter_map(|flow| flow.closed).max();
         self.traces.outlived = open == 0 && (self.traces.outlived || own().any(|flow| flow.outlived));

@@ -44,10 +44,13 @@ pub enum News {
 #[derive(Debug, Default)]
 pub struct Tracker {
     pub(super) processes: Vec<Process>,
+    /// Their keys.
+    there: HashSet<Key>,
     generation: u64,
     pub(super) entries: Vec<Entry>,
     flows: Arc<Vec<Flow>>,
-    threads: Arc<Vec<Thread>>,
+    /// The process of each thread that is a virtual CPU.
+    vcpus: HashMap<Key, Key>,
     /// Nanoseconds that the virtual CPUs of each process have run.
     ran: HashMap<Key, u64>,
     /// Guests that run here: another incoming migration is not to be expected.
@@ -80,6 +83,7 @@ impl Tracker {
             }
         }
         self.running.retain(|key| list.iter().any(|process| process.key == *key));
+        self.there = list.iter().map(|process| process.key).collect();
         self.processes = list;
         self.generation += 1;
     }
@@ -100,8 +104,9 @@ impl Tracker {
                 None => self.orphan(flow, bytes, links, now),
             }
         }
+        let by_key = flows.iter().map(|flow| (flow.key, flow)).collect();
         for entry in &mut self.entries {
-            entry.settle(&flows, now);
+            entry.settle(&by_key, now);
         }
     }
 
@@ -118,18 +123,16 @@ impl Tracker {
     }
 
     /// Takes in the threads and their table.
-    pub fn threads(&mut self, changed: Option<Arc<Vec<Thread>>>, block: Option<&Block>) {
+    pub fn threads(&mut self, changed: Option<&Arc<Vec<Thread>>>, block: Option<&Block>) {
         if let Some(threads) = changed {
-            self.threads = threads;
+            let vcpus = threads.iter().filter(|thread| thread.role == Role::Vcpu);
+            self.vcpus = vcpus.filter_map(|thread| Some((thread.key, thread.process?))).collect();
         }
         let Some(block) = block else { return };
         self.ran.clear();
         for (row, key) in block.subjects.keys().iter().enumerate() {
-            let thread = self.threads.iter().find(|thread| thread.key == *key);
-            if let Some(process) =
-                thread.filter(|thread| thread.role == Role::Vcpu).and_then(|thread| thread.process)
-            {
-                *self.ran.entry(process).or_default() += block.cell(0, row).as_integer().unwrap_or(0);
+            if let Some(process) = self.vcpus.get(key) {
+                *self.ran.entry(*process).or_default() += block.cell(0, row).as_integer().unwrap_or(0);
             }
         }
     }
@@ -223,8 +226,7 @@ impl Tracker {
         let mut wanted: Vec<Wanted> = Vec::new();
         for entry in &self.entries {
             let Some(key) = entry.migration.process else { continue };
-            let there = self.processes.iter().any(|process| process.key == key);
-            if there && (entry.migration.is_on() || !entry.owes_nothing(now)) {
+            if self.there.contains(&key) && (entry.migration.is_on() || !entry.owes_nothing(now)) {
                 let paused = entry.migration.is_on() && entry.migration.phase == Phase::StateTransfer;
                 wanted.push(Wanted { key, paused });
             }

@@ -54,12 +54,11 @@ impl Carried {
 /// Reads the flows' bytes from their table. A row that is a gap is left out.
 pub fn carried(flows: &[Flow], block: &Block) -> HashMap<Key, Carried> {
     let of = |figure, row| block.cell(column(figure), row).as_integer();
-    let keys = block.subjects.keys().iter().enumerate();
-    let known = keys.filter(|(_, key)| flows.iter().any(|flow| flow.key == **key));
+    let known = flows.iter().filter_map(|flow| Some((block.subjects.row_of(flow.key)?, flow.key)));
     known
         .filter_map(|(row, key)| {
             Some((
-                *key,
+                key,
                 Carried {
                     sent: of(Figure::BytesAcked, row)?,
                     received: of(Figure::BytesReceived, row)?,

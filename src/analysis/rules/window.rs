@@ -4,6 +4,7 @@ use super::wire::Wire;
 use crate::analysis::migrations::migration::Phase;
 use crate::sample::migration::Direction;
 use crate::sample::thread::Role;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One window.
@@ -86,7 +87,7 @@ pub struct FlowWindow {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ThreadWindow {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it does.
     pub role: Option<Role>,
     /// Share of the time on a processor.

@@ -15,7 +15,7 @@ use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use crate::sample::thread::{Role, Thread};
 use crate::topology::roles::Patterns;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +72,9 @@ pub struct Courses {
     by_migration: HashMap<Key, Course>,
     /// Another cause leads somewhere, since this was last taken away.
     pub changed: bool,
-    threads: Arc<Vec<Thread>>,
-    times: Vec<(Key, [u64; 2])>,
+    /// By the process that they work for.
+    threads: HashMap<Key, Vec<Thread>>,
+    times: HashMap<Key, [u64; 2]>,
 }
 
 impl Courses {
@@ -85,7 +86,10 @@ impl Courses {
     /// Takes in the threads and their table.
     pub fn threads(&mut self, changed: Option<&Arc<Vec<Thread>>>, block: Option<&Block>) {
         if let Some(threads) = changed {
-            self.threads = Arc::clone(threads);
+            self.threads.clear();
+            for (process, thread) in threads.iter().filter_map(|thread| Some((thread.process?, thread))) {
+                self.threads.entry(process).or_default().push(thread.clone());
+            }
         }
         let Some(block) = block else { return };
         let rows = block.subjects.keys().iter().enumerate();
@@ -95,7 +99,8 @@ impl Courses {
 
     /// After the flows were read: notes and judges every migration that is on. Gives the seconds that were accounted.
     pub fn go_on(&mut self, entries: &[Entry], flows: &Block, links: &Links, now: Monotonic) -> Vec<Taken> {
-        self.by_migration.retain(|key, _| entries.iter().any(|entry| entry.migration.key == *key));
+        let keys: HashSet<Key> = entries.iter().map(|entry| entry.migration.key).collect();
+        self.by_migration.retain(|key, _| keys.contains(key));
         let mut taken = Vec::new();
         let goes_on = |entry: &&Entry| entry.migration.confirmed && entry.migration.is_on();
         for entry in entries.iter().filter(goes_on) {
@@ -136,10 +141,11 @@ impl Courses {
     }
 
     fn snapshot(&self, entry: &Entry, flows: &Block, links: &Links, now: Monotonic) -> Snapshot {
-        let time = |key| self.times.iter().find(|(known, _)| *known == key).map(|(_, times)| *times);
-        let threads = self.threads.iter().filter(|thread| works_for(entry, thread)).filter_map(|thread| {
-            let (key, name, role) = (thread.key, thread.name.clone(), thread.role);
-            Some(Work { key, name, role, times: time(key)? })
+        let of_process = entry.migration.process.and_then(|process| self.threads.get(&process));
+        let its = of_process.into_iter().flatten().filter(|thread| works_for(entry, thread));
+        let threads = its.filter_map(|thread| {
+            let (key, name, role) = (thread.key, Arc::clone(&thread.name), thread.role);
+            Some(Work { key, name, role, times: *self.times.get(&key)? })
         });
         Snapshot::take(entry, flows, threads, (&self.surroundings, links), now)
     }
@@ -185,9 +191,10 @@ impl Course {
         let earliest = entry.migration.began.max(Monotonic(seen.0.saturating_sub(WINDOW)));
         let since = self.judged.unwrap_or(earliest);
         let step = now.since(since);
-        let Some(window) = self.window(entry, links, dedicated).filter(|_| step >= least) else {
+        if step < least {
             return;
-        };
+        }
+        let Some(window) = self.window(entry, links, dedicated) else { return };
         let shares = divide(&window);
         let known: f64 = shares.iter().filter(|share| share.cause != UNKNOWN).map(|share| share.share).sum();
         if self.judged.is_none() && known < 0.5 && now.since(seen) < PATIENCE {

@@ -10,6 +10,7 @@ use crate::sample::monotonic::Monotonic;
 use crate::sample::thread::Role;
 use crate::source::transport::sock_diag::tcp_info::Figure;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The connections together: what adds up is added, shares are weighed by the bytes that each carried.
@@ -100,7 +101,7 @@ fn each(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Vec<Thread
         let time = last.at.since(at).as_nanos() as f64;
         let share = |at: usize| (now.times[at].saturating_sub(before.times[at]) as f64 / time).min(1.0);
         (time > 0.0).then(|| ThreadWindow {
-            name: now.name.clone(),
+            name: Arc::clone(&now.name),
             role: Some(now.role),
             running: share(0),
             waiting: share(1),
@@ -113,7 +114,8 @@ fn each(recent: &VecDeque<Snapshot>, which: impl Fn(Role) -> bool) -> Vec<Thread
 pub fn together(recent: &VecDeque<Snapshot>) -> Option<ThreadWindow> {
     let all = each(recent, |_| true);
     let (count, first) = (all.len(), all.first()?);
-    let name = if count > 1 { format!("{} and {} more", first.name, count - 1) } else { first.name.clone() };
+    let more = || format!("{} and {} more", first.name, count - 1).into();
+    let name = if count > 1 { more() } else { Arc::clone(&first.name) };
     let sum = |of: fn(&ThreadWindow) -> f64| all.iter().map(of).sum();
     Some(ThreadWindow {
         name,

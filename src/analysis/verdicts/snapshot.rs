@@ -9,6 +9,7 @@ use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use crate::sample::thread::{Role, Thread};
 use crate::source::transport::sock_diag::tcp_info::{Figure, COUNT};
+use std::sync::Arc;
 
 /// One connection at a moment.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,7 +37,7 @@ pub struct Work {
     /// Which.
     pub key: Key,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it does.
     pub role: Role,
     /// Nanoseconds running and waiting.
@@ -73,7 +74,7 @@ impl Snapshot {
         (around, links): (&Surroundings, &Links),
         now: Monotonic,
     ) -> Self {
-        let rows = flows.subjects.keys().iter().enumerate().filter(|(_, key)| entry.flows.contains(key));
+        let rows = entry.flows.iter().filter_map(|key| Some((flows.subjects.row_of(*key)?, key)));
         // The table has a column for each figure, in their order.
         let read = |row| std::array::from_fn(|figure| flows.cell(figure, row).as_integer().unwrap_or(0));
         let about = |indices: &[Index]| {
