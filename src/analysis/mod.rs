@@ -3,6 +3,7 @@
 //! Imports `sample` and `topology`.
 
 pub mod flags;
+pub mod forecast;
 pub mod interval;
 pub mod migrations;
 pub mod peaks;
