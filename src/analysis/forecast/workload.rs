@@ -84,6 +84,7 @@ impl Dirtying {
     }
 
     /// The same guest, slowed down by this share (auto-converge).
+    #[must_use]
     pub fn slowed(self, share: f64) -> Self {
         Self { rate: self.rate * (1.0 - share), ..self }
     }
