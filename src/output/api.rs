@@ -5,6 +5,7 @@
 
 use super::flags;
 use super::migrations::{self, Row};
+use super::outlook;
 use super::sink::CHUNK;
 use super::verdicts::{self, Explained};
 use crate::sample::block::Block;
@@ -28,6 +29,7 @@ struct Object<'a> {
     /// What would slow a migration; `None` where nobody has looked.
     flags: Option<Vec<Value>>,
     verdicts: Option<Value>,
+    forecast: Option<Value>,
 }
 
 impl Serialize for Object<'_> {
@@ -50,6 +52,9 @@ impl Serialize for Object<'_> {
         }
         if let Some(verdicts) = &self.verdicts {
             map.serialize_entry("verdicts", verdicts)?;
+        }
+        if let Some(forecast) = &self.forecast {
+            map.serialize_entry("forecast", forecast)?;
         }
         map.end()
     }
@@ -103,6 +108,7 @@ pub fn migrations(frame: &Frame) -> Vec<u8> {
             figures: vec![row.figures],
             flags: None,
             verdicts: verdict.map(|verdict| told(verdict, &row)),
+            forecast: outlook::of(frame, info.subjects.keys()[at]).and_then(outlook::json),
         };
         add(&mut out, place == 0, &object);
     }
@@ -205,7 +211,7 @@ impl Links {
         };
         let figures = blocks().filter_map(|block| Some((block, row(block)?))).collect();
         let flags = self.judged.contains(&link.key).then(|| self.flags(link.key));
-        Object { labels, figures, flags, verdicts: None }
+        Object { labels, figures, flags, verdicts: None, forecast: None }
     }
 }
 

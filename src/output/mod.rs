@@ -10,6 +10,7 @@ pub mod gzip;
 mod line;
 pub mod migrations;
 pub mod negotiation;
+pub mod outlook;
 pub mod page;
 pub mod sink;
 pub mod units;

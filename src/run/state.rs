@@ -5,7 +5,10 @@ use super::signs::Signs;
 use super::slot::Slot;
 use crate::analysis::flags::survey::{Manner, Survey};
 use crate::analysis::flags::table as flags;
+use crate::analysis::forecast::in_flight::{Beside, Journeys};
+use crate::analysis::forecast::table as forecast;
 use crate::analysis::migrations::entry::Entry;
+use crate::analysis::migrations::migration::Migration;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
@@ -41,7 +44,7 @@ pub const SELF: &str = "self";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 9] = [
+pub static TABLES: [&[Column]; 10] = [
     &SOURCE_COLUMNS,
     own::TABLES[0],
     own::TABLES[1],
@@ -51,6 +54,7 @@ pub static TABLES: [&[Column]; 9] = [
     verdicts::TABLES[0],
     verdicts::TABLES[1],
     flags::TABLES[0],
+    forecast::TABLES[0],
 ];
 
 /// All that the agent remembers.
@@ -73,6 +77,7 @@ pub struct State {
     /// What limits the migrations.
     pub courses: Courses,
     taken: Vec<Taken>,
+    journeys: Journeys,
     survey: Survey,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
@@ -109,6 +114,7 @@ impl State {
             tracker: Tracker::default(),
             courses: Courses::default(),
             taken: Vec::new(),
+            journeys: Journeys::default(),
             survey: Survey::new(manner),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
@@ -204,6 +210,7 @@ impl State {
     /// Lets the tracker go on, and takes over what it wants followed.
     pub fn follow(&mut self, now: Monotonic) {
         self.tracker.tick(now, self.keep);
+        self.journeys.note(self.tracker.entries(), now);
         self.taken.extend(self.courses.finish(self.tracker.entries()));
         let before = std::mem::take(&mut self.followed);
         self.followed = self.tracker.followed(&before, now);
@@ -271,11 +278,16 @@ impl State {
         self.survey.go_on(&blocks, &self.links, self.tracker.entries(), now);
         blocks.extend(self.survey.block().cloned());
         let flags = Arc::clone(self.survey.findings());
+        let surroundings = &self.courses.surroundings;
+        let beside =
+            |migration: &Migration| Beside { link: surroundings.payload(&migration.path.links), known: None };
+        let outlooks = self.journeys.outlooks(&shown, beside, now);
+        blocks.extend(forecast::block(&shown, &outlooks, now).map(Arc::new));
         let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         let links = Arc::clone(&self.links);
-        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, verdicts, reports }
+        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, verdicts, outlooks, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

@@ -4,6 +4,7 @@ use super::block::Block;
 use super::flag::Findings;
 use super::link::Links;
 use super::monotonic::Monotonic;
+use super::outlook::Outlook;
 use super::verdict::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Frame {
     pub flags: Arc<Findings>,
     /// What limited each migration.
     pub verdicts: Vec<Verdict>,
+    /// How each running migration is expected to go on, and how good that was.
+    pub outlooks: Vec<Outlook>,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

@@ -13,6 +13,7 @@ pub mod link;
 pub mod metric;
 pub mod migration;
 pub mod monotonic;
+pub mod outlook;
 pub mod ports;
 pub mod subject;
 pub mod thread;

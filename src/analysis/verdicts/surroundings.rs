@@ -72,6 +72,8 @@ pub struct Said<'a> {
     pub facts: &'a [Fact],
 }
 
+/// Payload of TCP with time stamps in frames of 1500 bytes: 1448 of 1538.
+const GOODPUT: f64 = 0.9415;
 /// So many other links are looked at; a host has few that are physical.
 const MOST_OTHERS: usize = 16;
 
@@ -79,6 +81,16 @@ impl Surroundings {
     /// A link.
     pub fn link(&self, index: Index) -> About {
         self.links.get(&index).copied().unwrap_or_default()
+    }
+
+    /// Bytes of payload a second that the narrowest of these links can carry: what its shaper lets through, or its speed,
+    /// less the headers at an MTU of 1500. `None` if neither is known of any.
+    pub fn payload(&self, way: &[Index]) -> Option<f64> {
+        let ceilings = way.iter().filter_map(|index| {
+            let about = self.links.get(index)?;
+            about.shaper.map(|shaper| shaper.rate).into_iter().chain(about.speed).min()
+        });
+        ceilings.min().map(|least| least as f64 * GOODPUT)
     }
 
     /// The physical links that no migration runs over.

@@ -2,7 +2,7 @@
 
 use super::NOTHING;
 use crate::output::migrations::{self, Row};
-use crate::output::{units, verdicts};
+use crate::output::{outlook, units, verdicts};
 use crate::sample::frame::Frame;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ pub(super) struct MigrationRow {
     /// Percent of the guest's memory that is at the other end.
     pub percent: Option<f64>,
     pub left: String,
+    /// When it will end, and the range, or what would make it end.
+    pub outlook: String,
+    pub outlook_range: String,
     pub transferred: String,
     pub memory: String,
     pub throughput: String,
@@ -51,6 +54,8 @@ fn row(frame: &Frame, of: &Row<'_>) -> MigrationRow {
     let (throughput, limit) = throughput(of);
     let (pause, pause_class, pause_limit) = pause(of);
     let (cause, evidence, command) = cause(frame, of);
+    let key = of.info.0.subjects.keys()[of.info.1];
+    let (outlook, outlook_range) = outlook::of(frame, key).map(outlook::words).unwrap_or_default();
     MigrationRow {
         vm: of.label("vm").unwrap_or(NOTHING.into()),
         kind: kind(of),
@@ -63,6 +68,8 @@ fn row(frame: &Frame, of: &Row<'_>) -> MigrationRow {
         times,
         percent,
         left,
+        outlook,
+        outlook_range,
         transferred: or_nothing(of.number("transferred_bytes_total"), units::bytes),
         memory: of
             .number("memory_bytes")
