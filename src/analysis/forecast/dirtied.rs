@@ -4,34 +4,62 @@
 //! (`migration_update_rates` and `migration_bitmap_sync` in migration/ram.c): a product of both is what was dirtied. Short
 //! rounds fall into one telling together.
 
-use super::workload::{Dirtying, Workload};
+use super::workload::{Dirtying, Pattern, Workload};
 use crate::sample::migration::Progress;
 use crate::sample::monotonic::Monotonic;
 use std::collections::VecDeque;
 
-/// So many windows are kept: a guest changes.
-const KEPT: usize = 6;
+/// So many windows are kept, and the longest beside them, because it shows most of the working set.
+const KEPT: usize = 10;
 /// Windows whose lengths differ by less tell nothing of the working set.
 const DIFFERENT: f64 = 1.3;
+/// Each of those rounds must leave so many times what fits into the pause (tests/forecast has ends by luck up to 2.4).
+const FAR_TOO_MUCH: f64 = 3.0;
+/// QEMU tells a new rate when dirty pages are collected a second or more after the last time; readings lie a tenth apart.
+const SECOND: f64 = 1.1;
+/// So many rounds in a row must leave as much as those before.
+const ROUNDS: usize = 3;
+/// As much, but for what was sent between a collection and the reading after it.
+const NO_LESS: f64 = 0.97;
+/// How much less each window counts than the one after it: a guest changes.
+const FADING: f64 = 0.8;
+/// A sweep is believed if it fits the windows twice as well as chance does: most guests write here and there.
+const CLEARLY: f64 = 0.5;
 /// Of a single window nobody knows how much of its working set it shows. It is taken to show 72 % of it (a window of
 /// `1.26 W/d`), between one that shows all and one that shows little.
 const FULLNESS: f64 = 1.26;
 
+/// What was told of a time. Pages that waited to be sent anyway are not counted by QEMU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Window {
+    /// Seconds.
+    time: f64,
+    /// Bytes that were dirtied and did not wait to be sent.
+    bytes: f64,
+    /// Bytes that waited when they were counted.
+    rest: f64,
+    /// All memory was sent for the first time: what waited was of all memory.
+    first: bool,
+}
+
 /// Windows of one migration.
 #[derive(Debug, Clone, Default)]
 pub struct Dirtied {
-    /// Seconds, and bytes dirtied within them; the newest last.
-    windows: VecDeque<(f64, f64)>,
+    /// The newest last.
+    windows: VecDeque<Window>,
     /// When the last window ended, and which iteration and rate were told then.
     told: Option<(Monotonic, u64, Option<u64>)>,
     /// When dirty pages were last collected.
     collected: Option<Monotonic>,
     iteration: u64,
+    /// Bytes that the rounds after the first had to send, as far as they were seen; the newest last.
+    left: VecDeque<u64>,
 }
 
 impl Dirtied {
-    /// Takes in what the hypervisor says now.
-    pub fn note(&mut self, progress: &Progress, now: Monotonic) {
+    /// Takes in what the hypervisor says now. `rest` is what waits when dirty pages are collected: the rate by the limit of
+    /// the pause.
+    pub fn note(&mut self, progress: &Progress, rest: f64, now: Monotonic) {
         let Some(iteration) = progress.iterations else { return };
         let rate = progress.dirty_pages_per_second;
         let Some((since, first, before)) = self.told else {
@@ -40,27 +68,58 @@ impl Dirtied {
                 (Some((now, iteration, rate)), Some(now), iteration);
             return;
         };
-        if iteration == self.iteration && rate == before {
-            return;
-        }
-        if iteration != self.iteration {
+        let collected = iteration != self.iteration;
+        self.note_left(progress.remaining.filter(|_| iteration > 1), collected);
+        if collected {
             (self.collected, self.iteration) = (Some(now), iteration);
         }
-        let (time, rounds) = (now.since(since).as_secs_f64(), iteration.saturating_sub(first).max(1) as f64);
-        let is_new = rate != before || time >= 1.2;
+        let time = now.since(since).as_secs_f64();
+        let is_new = rate != before || (collected && time >= SECOND);
         if let Some(rate) = rate.filter(|_| is_new && iteration > first) {
-            let bytes = (rate * progress.page_size.unwrap_or(4096)) as f64 * time;
-            self.windows.push_back((time / rounds, bytes / rounds));
-            if self.windows.len() > KEPT {
-                self.windows.pop_front();
-            }
+            let rounds = (iteration - first) as f64;
+            let bytes = (rate * progress.page_size.unwrap_or(4096)) as f64 * time / rounds;
+            self.add(Window { time: time / rounds, bytes, rest, first: first <= 1 });
             self.told = Some((now, iteration, Some(rate)));
+        }
+    }
+
+    /// The most that was seen of a round is what it had to send.
+    fn note_left(&mut self, remaining: Option<u64>, collected: bool) {
+        let Some(remaining) = remaining else { return };
+        match self.left.back_mut().filter(|_| !collected) {
+            Some(most) => *most = remaining.max(*most),
+            None => self.left.push_back(remaining),
+        }
+        if self.left.len() > 2 * ROUNDS {
+            self.left.pop_front();
+        }
+    }
+
+    fn add(&mut self, window: Window) {
+        self.windows.push_back(window);
+        if self.windows.len() > KEPT {
+            let longest = self.windows[0].time >= self.windows[1].time;
+            self.windows.remove(usize::from(longest));
         }
     }
 
     /// Seconds since dirty pages were last collected, and whether all memory is still sent for the first time.
     pub fn position(&self, now: Monotonic) -> (f64, bool) {
         (self.collected.map_or(0.0, |at| now.since(at).as_secs_f64()), self.iteration <= 1)
+    }
+
+    /// Whether the last rounds left as much as the ones before, so that what follows will as well: a round that leaves no
+    /// less than it began with is followed by others that do not either, as long as the guest and the rate stay the same.
+    pub fn stands_still(&self) -> bool {
+        let left: Vec<u64> = self.left.iter().copied().collect();
+        let Some((late, early)) = left.len().checked_sub(ROUNDS).map(|at| (&left[at..], &left[..at])) else {
+            return false;
+        };
+        let least = |some: &[u64]| some.iter().copied().min().unwrap_or(u64::MAX);
+        // By luck what is dirtied is among what waits anyway, above all of a guest that sweeps: then it must be far too much.
+        let rest = self.windows.back().map_or(f64::MAX, |window| window.rest);
+        let much = least(&left) as f64 >= rest * FAR_TOO_MUCH;
+        much && early.len() >= ROUNDS - 1 && least(late) as f64 >= least(early) as f64 * NO_LESS
     }
 
     /// How many windows there are.
@@ -74,9 +133,9 @@ impl Dirtied {
         let known = known.map(|known| known.dirtying);
         let Some(last) = self.windows.back().copied() else { return known };
         if let Some(known) = known {
-            let expected = known.within(last.0);
+            let expected = last.fresh(&known);
             if expected > 0.0 {
-                let more = last.1 / expected;
+                let more = last.bytes / expected;
                 return Some(Dirtying {
                     rate: known.rate * more,
                     working_set: known.working_set * more,
@@ -84,20 +143,86 @@ impl Dirtied {
                 });
             }
         }
-        let different = |window: &&(f64, f64)| window.0 > last.0 * DIFFERENT || window.0 * DIFFERENT < last.0;
-        let other = self.windows.iter().rev().find(different);
-        let fitted = other.and_then(|other| Dirtying::of_windows(*other, last));
-        Some(fitted.unwrap_or_else(|| alone(last)))
+        let lengths = self.windows.iter().map(|window| window.time);
+        let (short, long) =
+            lengths.fold((f64::MAX, 0.0), |(a, b): (f64, f64), time| (a.min(time), b.max(time)));
+        if long < short * DIFFERENT || last.bytes <= 0.0 {
+            return Some(alone(last));
+        }
+        Some(self.fitted())
+    }
+
+    /// What fits the windows best. The ratio of rate and working set is searched, the size follows from it.
+    fn fitted(&self) -> Dirtying {
+        let longest = self.windows.iter().fold(0.0, |most: f64, window| most.max(window.time));
+        let shortest = self.windows.iter().fold(longest, |least: f64, window| least.min(window.time));
+        let best = |pattern: Pattern| {
+            let ratios = (0..=80).map(|step| {
+                let turns = 0.02 / longest * (6.0 * longest / 0.02 / shortest).powf(f64::from(step) / 80.0);
+                self.sized(Dirtying { rate: turns, working_set: 1.0, pattern })
+            });
+            ratios.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((Dirtying::NONE, f64::MAX))
+        };
+        let (random, sweep) = (best(Pattern::Random), best(Pattern::Sweep));
+        if sweep.1 < random.1 * CLEARLY {
+            sweep.0
+        } else {
+            random.0
+        }
+    }
+
+    /// A guest of this shape in the size that fits best, and how badly it does: the mean square of what it differs by, in
+    /// parts of the window.
+    fn sized(&self, shape: Dirtying) -> (Dirtying, f64) {
+        let weighed = || {
+            let ages = self.windows.iter().rev().enumerate();
+            ages.map(|(age, window)| (FADING.powf(age as f64), *window))
+        };
+        let (mut over, mut under) = (0.0, 0.0);
+        for (weight, window) in weighed().filter(|(_, window)| window.bytes > 0.0) {
+            let part = shape.within(window.time) / window.with_rest(&shape);
+            (over, under) = (over + weight * part, under + weight * part * part);
+        }
+        let size = if under > 0.0 { over / under } else { 0.0 };
+        let guest = Dirtying { rate: shape.rate * size, working_set: shape.working_set * size, ..shape };
+        let off = |window: &Window| window.fresh(&guest) / window.bytes.max(1.0) - 1.0;
+        let error = weighed().map(|(weight, window)| weight * off(&window).powi(2));
+        (guest, error.sum())
+    }
+}
+
+impl Window {
+    /// What would have been told of this guest.
+    fn fresh(&self, guest: &Dirtying) -> f64 {
+        let dirtied = guest.within(self.time);
+        match guest.pattern {
+            _ if self.first => dirtied,
+            Pattern::Random => dirtied * (1.0 - self.rest / guest.working_set).max(0.0),
+            Pattern::Sweep => dirtied.min((guest.working_set - self.rest).max(0.0)),
+        }
+    }
+
+    /// What was told, and what was not because it waited anyway, if the guest is of this shape, in any size.
+    fn with_rest(&self, shape: &Dirtying) -> f64 {
+        let full = shape.within(self.time) / shape.working_set;
+        let unseen = match shape.pattern {
+            _ if self.first => 0.0,
+            Pattern::Random => self.rest * full,
+            Pattern::Sweep if full >= 1.0 => self.rest,
+            Pattern::Sweep => 0.0,
+        };
+        self.bytes + unseen
     }
 }
 
 /// Of one window.
-fn alone((time, bytes): (f64, f64)) -> Dirtying {
-    if bytes <= 0.0 {
+fn alone(window: Window) -> Dirtying {
+    if window.bytes <= 0.0 {
         return Dirtying::NONE;
     }
-    let working_set = bytes / -(-FULLNESS).exp_m1();
-    Dirtying { rate: FULLNESS * working_set / time, working_set, ..Dirtying::NONE }
+    let waited = if window.first { 0.0 } else { window.rest };
+    let working_set = window.bytes / -(-FULLNESS).exp_m1() + waited;
+    Dirtying { rate: FULLNESS * working_set / window.time, working_set, ..Dirtying::NONE }
 }
 
 #[cfg(test)]
@@ -122,14 +247,14 @@ mod tests {
         let guest = Dirtying { rate: 50e6, working_set: 60e6, pattern: Pattern::Random };
         let pages = |seconds: f64| (guest.within(seconds) / seconds / 4096.0) as u64;
         let mut dirtied = Dirtied::default();
-        dirtied.note(&progress(1, 0), at(0));
+        dirtied.note(&progress(1, 0), 0.0, at(0));
         assert!(dirtied.dirtying(None).is_none() && dirtied.position(at(500)) == (0.5, true));
-        dirtied.note(&progress(1, 0), at(3900));
-        dirtied.note(&progress(2, pages(4.0)), at(4000));
+        dirtied.note(&progress(1, 0), 0.0, at(3900));
+        dirtied.note(&progress(2, pages(4.0)), 0.0, at(4000));
         let alone = dirtied.dirtying(None).expect("a window");
         assert!((alone.within(4.0) / guest.within(4.0) - 1.0).abs() < 0.01, "{alone:?}");
-        dirtied.note(&progress(2, pages(4.0)), at(4500));
-        dirtied.note(&progress(3, pages(1.2)), at(5200));
+        dirtied.note(&progress(2, pages(4.0)), 0.0, at(4500));
+        dirtied.note(&progress(3, pages(1.2)), 0.0, at(5200));
         let found = dirtied.dirtying(None).expect("two windows");
         assert!(
             (found.rate / 50e6 - 1.0).abs() < 0.03 && (found.working_set / 60e6 - 1.0).abs() < 0.03,
@@ -144,8 +269,8 @@ mod tests {
         let known = Workload { memory: 1e9, zero_share: 0.0, dirtying: known };
         let mut dirtied = Dirtied::default();
         assert_eq!(dirtied.dirtying(Some(&known)), Some(known.dirtying));
-        dirtied.note(&progress(1, 0), at(0));
-        dirtied.note(&progress(2, (40e6 / 4.0 / 4096.0) as u64), at(4000));
+        dirtied.note(&progress(1, 0), 0.0, at(0));
+        dirtied.note(&progress(2, (40e6 / 4.0 / 4096.0) as u64), 0.0, at(4000));
         let found = dirtied.dirtying(Some(&known)).expect("known");
         assert!((found.rate / 20e6 - 1.0).abs() < 0.01 && (found.working_set / 40e6 - 1.0).abs() < 0.01);
     }
@@ -153,13 +278,13 @@ mod tests {
     #[test]
     fn short_rounds_share_a_window() {
         let mut dirtied = Dirtied::default();
-        dirtied.note(&progress(1, 0), at(0));
-        dirtied.note(&progress(2, 1000), at(2000));
+        dirtied.note(&progress(1, 0), 0.0, at(0));
+        dirtied.note(&progress(2, 1000), 0.0, at(2000));
         for (time, iteration) in [(2100, 3), (2500, 5), (2900, 7)] {
-            dirtied.note(&progress(iteration, 1000), at(time));
+            dirtied.note(&progress(iteration, 1000), 0.0, at(time));
         }
         assert_eq!(dirtied.count(), 1);
-        dirtied.note(&progress(8, 500), at(3200));
-        assert_eq!(dirtied.windows.back().map(|(time, _)| (time * 1000.0).round()), Some(200.0));
+        dirtied.note(&progress(8, 500), 0.0, at(3200));
+        assert_eq!(dirtied.windows.back().map(|window| (window.time * 1000.0).round()), Some(200.0));
     }
 }

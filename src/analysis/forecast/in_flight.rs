@@ -1,15 +1,15 @@
 //! A migration's forecast while it runs: the model, from where it stands, at the rate of late, with what has been seen of
 //! its guest.
 //!
-//! That it will not end is told only once it is proven: two windows of dirtied memory are known, and even at the best rate
-//! of late with a tenth more, and a tenth less dirtied, it would not.
+//! That it will not end is told only once it is proven: rounds have left as much as those before them (`Dirtied::stands_still`),
+//! and even at the best rate of late with a tenth more, and a tenth less dirtied, it would not.
 
 use super::dirtied::Dirtied;
 use super::model::{self, Forecast, Position, MIDDLE};
 use super::needs;
 use super::pace::Pace;
 use super::score::{scores, Told};
-use super::way::{Conduct, Way};
+use super::way::{Conduct, Way, STEP};
 use super::workload::{Dirtying, Workload};
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::{Migration, Phase};
@@ -94,7 +94,12 @@ impl Journey {
         {
             self.pace.note(rate, now);
         }
-        self.dirtied.note(&migration.progress, now);
+        let limit = migration
+            .limits
+            .downtime_limit
+            .map_or(Conduct::default().downtime_limit, |limit| limit.as_secs_f64());
+        let rest = self.pace.now().map_or(0.0, |rate| rate.p50 * (limit - MIDDLE * STEP).max(0.0));
+        self.dirtied.note(&migration.progress, rest, now);
     }
 
     fn outlook(&mut self, entry: &Entry, beside: Beside<'_>, now: Monotonic) -> Outlook {
@@ -153,6 +158,7 @@ impl Journey {
         let ends = middle.converges
             || known.postcopy
             || self.dirtied.count() < 2
+            || !self.dirtied.stands_still()
             || model::from(known.position, &workload, &best, &known.conduct, 0.0).converges;
         self.hopeless = if ends { 0 } else { self.hopeless + 1 };
         match (ends, middle.converges && !known.blind) {

@@ -1,10 +1,11 @@
 //! What a migration needs to converge: the edge of `model`, solved.
 //!
-//! At the edge a round leaves as much as it sent: `d (1 - B (L - h/2) / W) = B` (model.rs, with `y` small beside `W`).
+//! At the edge a round leaves as much as it sent: `d (1 - B (L - h/2) / W) = B` (model.rs, with `y` small beside `W`). One that
+//! sweeps leaves less than it sent only if `d < B`, or if all of its working set fits into the pause: `W < B L`.
 
 use super::model::MIDDLE;
 use super::way::{Conduct, Way, PAGE_OVERHEAD};
-use super::workload::Workload;
+use super::workload::{Pattern, Workload};
 
 /// What would make it converge. Both are a little more than the edge itself, where it would take for ever.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,10 +25,23 @@ pub fn of(workload: &Workload, way: &Way, conduct: &Conduct) -> Needs {
     let wire = PAGE_OVERHEAD / conduct.compression;
     let beyond = MIDDLE * way.step / wire;
     let time = (conduct.downtime_limit - beyond).max(0.0);
+    if workload.dirtying.pattern == Pattern::Sweep {
+        return of_sweep(rate, set, way.copy, conduct.downtime_limit, wire, beyond);
+    }
     let needed = if rate > 0.0 { 1.0 / (1.0 / (rate * wire) + time / set) } else { 0.0 };
     let pages = way.copy / wire;
     let limit = if rate > pages { set * (1.0 - pages / rate) / way.copy + beyond } else { beyond };
     let bearable = if set > way.copy * time { pages / (1.0 - way.copy * time / set) } else { f64::INFINITY };
     let throttle = if rate > bearable { 1.0 - bearable / rate } else { 0.0 };
     Needs { rate: needed, downtime_limit: limit, throttle }
+}
+
+fn of_sweep(rate: f64, set: f64, copy: f64, limit: f64, wire: f64, beyond: f64) -> Needs {
+    let pages = copy / wire;
+    let fits = set <= copy * limit;
+    Needs {
+        rate: (rate * wire).min(set / limit),
+        downtime_limit: if rate > pages { set / copy } else { beyond },
+        throttle: if rate > pages && !fits { 1.0 - pages / rate } else { 0.0 },
+    }
 }

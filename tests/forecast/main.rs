@@ -1,0 +1,143 @@
+//! Forecasts against QEMU's pre-copy played page by page: the model's equations against bitmaps, before and in flight.
+
+mod bitmaps;
+
+use bitmaps::{Ended, Guest, Precopy};
+use miglink::analysis::forecast::in_flight::{Beside, Journeys};
+use miglink::analysis::forecast::model;
+use miglink::analysis::forecast::way::{Conduct, Way};
+use miglink::analysis::forecast::workload::{Dirtying, Pattern, Workload};
+use miglink::analysis::migrations::entry::Entry;
+use miglink::analysis::migrations::migration::{Migration, Outcome, Phase};
+use miglink::sample::migration::Direction;
+use miglink::sample::monotonic::Monotonic;
+use miglink::sample::outlook::Outlook;
+use proptest::prelude::{prop_assert, prop_compose, proptest, ProptestConfig};
+use std::time::Duration;
+
+const MIB: f64 = 1_048_576.0;
+
+prop_compose! {
+    /// Guests of 64 to 256 MiB at 20 to 100 MB/s: a few seconds, a few ten thousand pages.
+    fn guests()(
+        pages in 16_384usize..65_536,
+        part in 0.02..0.6f64,
+        rate in 20e6..100e6f64,
+        ratio in 0.0..0.8f64,
+        sweeps in proptest::bool::ANY,
+        limit in 0.1..0.8f64,
+        seed in 1u64..1_000_000,
+    ) -> (Guest, f64, f64) {
+        let working_set = ((pages as f64 * part) as usize).max(64);
+        (Guest { pages, working_set, rate: rate * ratio, sweeps, seed }, rate, limit)
+    }
+}
+
+fn workload(guest: &Guest) -> Workload {
+    let pattern = if guest.sweeps { Pattern::Sweep } else { Pattern::Random };
+    let dirtying = Dirtying { rate: guest.rate, working_set: guest.working_set as f64 * 4096.0, pattern };
+    Workload { memory: guest.pages as f64 * 4096.0, zero_share: 0.0, dirtying }
+}
+
+fn conduct(limit: f64) -> Conduct {
+    Conduct { downtime_limit: limit, setup: 0.0, devices: 0.0, ..Conduct::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn the_model_is_what_the_bitmaps_do((guest, rate, limit) in guests()) {
+        let ended = Precopy::new(guest.clone(), rate, limit).run(120.0);
+        let told = model::before(&workload(&guest), &Way::of(rate, None), &conduct(limit));
+        prop_assert!(ended.done && told.converges, "{ended:?} {told:?}");
+        // A step is 50 ms; where in a step it ends is chance, and where a sweep stands when pages are collected as well.
+        let near = if guest.sweeps { 0.3 } else { 0.05 };
+        let (total, was) = (told.total(), ended.copy + ended.pause);
+        prop_assert!((total - was).abs() <= near * was + 0.1, "told {total:.2} s, was {was:.2} s: {guest:?} {rate} {limit}");
+        prop_assert!((told.pause - ended.pause).abs() <= 0.075, "told {:.3} s of pause, was {:.3}", told.pause, ended.pause);
+    }
+
+    #[test]
+    fn who_ends_is_never_called_hopeless((guest, rate, limit) in guests(), more in 0.8..1.6f64) {
+        // It writes about as fast as it is sent, where it is hard to know.
+        let guest = Guest { rate: rate * more, ..guest };
+        let mut hopeless = None;
+        let ended = follow(&guest, (rate, limit), 40.0, None, |time, outlook| {
+            if outlook.converging == Some(false) && hopeless.is_none() {
+                hopeless = Some(time);
+            }
+        });
+        prop_assert!(!ended.done || hopeless.is_none(), "called hopeless after {hopeless:?} s, ended after {:.1} s", ended.copy);
+    }
+}
+
+/// Plays a migration and looks at its forecast once a second.
+fn follow(
+    guest: &Guest,
+    (rate, limit): (f64, f64),
+    most: f64,
+    known: Option<&Workload>,
+    mut look: impl FnMut(f64, &Outlook),
+) -> Ended {
+    let beside = Beside { known, link: None };
+    let mut precopy = Precopy::new(guest.clone(), rate, limit);
+    let at = |seconds: f64| Monotonic(Duration::from_secs_f64(100.0 + seconds));
+    let mut migration = Migration::new(1, "guest".into(), Direction::Outgoing, at(0.0));
+    migration.confirmed = true;
+    migration.enter(Phase::MemoryCopy, at(0.0));
+    migration.limits.downtime_limit = Some(Duration::from_secs_f64(limit));
+    migration.progress.memory_total = Some(guest.pages as u64 * 4096);
+    let (mut entry, mut journeys, mut frame) = (Entry::new(migration), Journeys::default(), 0.0);
+    while let Some(seen) = precopy.step(most) {
+        let progress = &mut entry.migration.progress;
+        progress.remaining = Some(seen.remaining as u64 * 4096);
+        progress.iterations = Some(seen.collected);
+        progress.dirty_pages_per_second = Some(seen.dirty_rate);
+        progress.normal_bytes = Some(seen.sent as u64);
+        entry.traffic.note(1, seen.sent as u64);
+        entry.traffic.mark(at(seen.time));
+        journeys.note(std::slice::from_ref(&entry), at(seen.time));
+        if seen.time - frame >= 1.0 {
+            frame = seen.time;
+            look(seen.time, &journeys.outlooks(&[&entry], |_| beside, at(seen.time))[0]);
+        }
+    }
+    let ended = precopy.ended();
+    if ended.done {
+        entry.migration.enter(Phase::StateTransfer, at(ended.copy));
+        entry.migration.pause = Some(Duration::from_secs_f64(ended.pause));
+        entry.migration.end(Outcome::Completed, at(ended.copy + ended.pause));
+        look(ended.copy + ended.pause, &journeys.outlooks(&[&entry], |_| beside, at(ended.copy + 1.0))[0]);
+    }
+    ended
+}
+
+#[test]
+fn a_guest_that_cannot_end_is_told_with_what_it_needs() {
+    let guest = Guest { pages: 32_768, working_set: 16_384, rate: 80e6, sweeps: false, seed: 7 };
+    let mut first = None;
+    let ended = follow(&guest, (40e6, 0.3), 30.0, None, |time, outlook| {
+        if outlook.converging == Some(false) && first.is_none() {
+            first = Some((time, outlook.needed.expect("told what it needs")));
+        }
+    });
+    let (time, needed) = first.expect("told");
+    assert!(!ended.done && time < 15.0, "told after {time} s");
+    // W (1 - B/d) / B = 64 MiB x 0.5 / 40 MB/s
+    assert!((needed.downtime_limit / (64.0 * MIB * 0.5 / 40e6) - 1.0).abs() < 0.2, "{needed:?}");
+    let enough = Precopy::new(guest.clone(), needed.rate * 1.15, 0.3).run(120.0);
+    assert!(enough.done, "{needed:?} {enough:?}");
+}
+
+#[test]
+fn a_forecast_in_flight_is_near_and_scored() {
+    let guest = Guest { pages: 65_536, working_set: 8192, rate: 15e6, sweeps: false, seed: 3 };
+    let mut scores = Vec::new();
+    let ended = follow(&guest, (30e6, 0.3), 60.0, Some(&workload(&guest)), |_, outlook| {
+        scores.clone_from(&outlook.scores)
+    });
+    assert!(ended.done);
+    assert!(scores.len() == 3 && scores.iter().all(|score| score.total_error.abs() < 0.1), "{scores:?}");
+    let pauses = scores.iter().filter_map(|score| score.pause_error);
+    assert!(pauses.clone().count() > 0 && pauses.clone().all(|error| error.abs() < 0.15), "{scores:?}");
+}
