@@ -119,7 +119,7 @@ impl Done {
     /// Whether the agent must hear of it now. A frame waits for what belongs to the tick; of the rest, a reading like
     /// the one before can wait for the next tick: on an idle host a hand-over costs more than most readings.
     fn is_news(&self) -> bool {
-        let unchanged = matches!(&self.result, Ok(reading) if reading.unchanged && reading.told.is_empty());
+        let unchanged = self.result.as_ref().is_ok_and(Reading::is_nothing_new);
         !unchanged || matches!(self.pace, Pace::Fast | Pace::Tick | Pace::HardwareTick)
     }
 }

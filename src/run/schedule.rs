@@ -29,6 +29,8 @@ pub struct Occasion {
     pub guests: u64,
     /// There are any.
     pub has_guests: bool,
+    /// The process id that was given out last; `None` if it is not known.
+    pub newest_process: Option<u32>,
     /// There is a physical link.
     pub hardware: bool,
     /// A migration is followed, with this much time between two readings.
@@ -44,6 +46,7 @@ pub struct Plan {
     rest: Duration,
     generation: u64,
     guests: u64,
+    newest_process: Option<u32>,
     failures: u32,
 }
 
@@ -51,19 +54,24 @@ impl Plan {
     /// A source that was never read: due at once.
     pub fn new(pace: Pace) -> Self {
         let (took, rest) = (Duration::ZERO, Duration::ZERO);
-        Self { pace, last: None, took, rest, generation: 0, guests: 0, failures: 0 }
+        Self { pace, last: None, took, rest, generation: 0, guests: 0, newest_process: None, failures: 0 }
     }
 
     /// Whether it is due now, when the links are of this generation.
     pub fn is_due(&self, now: Monotonic, occasion: Occasion) -> bool {
         let Some(last) = self.last else { return true };
-        if self.failures > 0 && matches!(self.pace, Pace::Change(_) | Pace::Near) {
+        if self.failures > 0 && matches!(self.pace, Pace::Change(_) | Pace::Near | Pace::Started) {
             return now.since(last) >= self.retry();
         }
         match self.pace {
             Pace::Fast => true,
             Pace::Tick => self.has_rested(now, last, occasion),
             Pace::HardwareTick => occasion.hardware || self.generation != occasion.generation,
+            Pace::Started => {
+                let started = occasion.newest_process.is_none_or(|id| self.newest_process != Some(id));
+                let rested = now.since(last) + SLACK >= self.rest;
+                now.since(last) + SLACK >= self.stretched(SECOND) && (started || rested)
+            }
             Pace::Migration if self.guests != occasion.guests => true,
             // Without a hypervisor there is nothing to hear; a new one is looked at as soon as it is found.
             Pace::Migration if !occasion.has_guests => now.since(last) >= QUIET,
@@ -98,9 +106,9 @@ impl Plan {
         every.max(self.took * if every >= ATTRIBUTES { TEN_THOUSANDTH } else { THOUSANDTH })
     }
 
-    /// It is being read, with these hypervisor processes in hand.
-    pub fn sent(&mut self, guests: u64) {
-        self.guests = guests;
+    /// It is being read, knowing as much as was known on this occasion.
+    pub fn sent(&mut self, occasion: Occasion) {
+        (self.guests, self.newest_process) = (occasion.guests, occasion.newest_process);
     }
 
     /// It was read, or it failed.
@@ -137,7 +145,7 @@ impl Plan {
         let expected = match self.pace {
             Pace::Fast | Pace::Tick | Pace::HardwareTick => tick.max(self.rest),
             Pace::Migration => tick.max(self.took * THOUSANDTH),
-            Pace::Near => self.stretched(SECOND).max(self.rest),
+            Pace::Near | Pace::Started => self.stretched(SECOND).max(self.rest),
             Pace::Change(every) => self.stretched(every).max(self.rest),
         };
         now.since(then) <= expected * 3 + deadline
@@ -204,6 +212,22 @@ mod tests {
         }
         assert!(!plan.is_due(at(8900), close), "4 ms four times a second would be too dear");
         assert!(plan.is_due(at(9200), close));
+    }
+
+    #[test]
+    fn processes_are_listed_when_one_was_started() {
+        let newest = |id| Occasion { newest_process: id, ..links(1) };
+        let mut plan = Plan::new(Pace::Started);
+        assert!(plan.is_due(at(0), newest(Some(7))), "once, to know");
+        plan.sent(newest(Some(7)));
+        plan.done(at(0), Duration::from_micros(100), 1, true);
+        plan.rest(Duration::from_secs(30));
+        assert!(!plan.is_due(at(1000), newest(Some(7))) && plan.is_due(at(1000), newest(Some(8))));
+        assert!(!plan.is_due(at(400), newest(Some(8))), "not more than once a second");
+        assert!(plan.is_due(at(1000), newest(None)), "nobody knows");
+        assert!(plan.is_due(at(30_000), newest(Some(7))), "now and then in any case");
+        plan.rest(Duration::ZERO);
+        assert!(plan.is_due(at(1000), newest(Some(7))), "it has something to look at again");
     }
 
     #[test]

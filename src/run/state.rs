@@ -24,10 +24,10 @@ use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::migration::What;
 use crate::sample::monotonic::Monotonic;
-use crate::sample::subject::{Subjects, SubjectsBuilder};
+use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
 use crate::source::contract::{Reading, SourceError, SourceInfo};
-use crate::source::{flows, link_bursts, link_counters, threads};
-use crate::topology::description::{self, Facts};
+use crate::source::{flows, link_bursts, link_counters, started, threads};
+use crate::topology::description;
 use crate::topology::roles::{self, Selection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub struct State {
     pub links: Arc<Links>,
     /// The hypervisor processes, and the guests that move.
     pub followed: Arc<Followed>,
+    /// The process id that was given out last; `None` if it is not known.
+    pub newest_process: Option<u32>,
     /// Whether there are links whose bursts are followed.
     has_wires: bool,
     /// Whether there is a physical link.
@@ -106,6 +108,7 @@ impl State {
             slots: sources.iter().map(|info| Slot::new(info)).collect(),
             links: Arc::default(),
             followed: Arc::default(),
+            newest_process: None,
             has_wires: false,
             has_hardware: false,
             selection,
@@ -144,9 +147,16 @@ impl State {
     ) {
         let slot = &mut self.slots[place];
         slot.report.took = took;
+        if slot.info.name == started::SOURCE.name {
+            self.newest_process = result.as_ref().ok().and_then(|reading| reading.newest_process);
+        }
         match result {
             Ok(mut reading) => {
                 slot.confirmed = asked;
+                if reading.is_nothing_new() {
+                    slot.take(reading);
+                    return;
+                }
                 let links = reading.links.take();
                 let signs = Signs::of(&mut reading);
                 slot.take(reading);
@@ -182,6 +192,12 @@ impl State {
     /// What belongs to migrations goes to their tracker, at the moment of its reading.
     fn note_signs(&mut self, place: usize, signs: Signs, now: Moment) {
         let (at, block) = (now.monotonic, self.slots[place].blocks.first());
+        let of_migrations = signs.processes.is_some()
+            || !signs.told.is_empty()
+            || [flows::SOURCE.name, threads::SOURCE.name].contains(&self.slots[place].info.name);
+        if !of_migrations {
+            return;
+        }
         if let Some(list) = signs.processes {
             self.tracker.processes(list, at);
         }
@@ -296,10 +312,11 @@ impl State {
         if self.described == Some((self.links.generation, facts_generation)) {
             return;
         }
-        let mut facts = Facts::new();
-        for fact in self.slots.iter().flat_map(|slot| &slot.facts) {
-            facts.entry(fact.key).or_default().push((fact.label, &fact.value));
-        }
+        let count = self.slots.iter().map(|slot| slot.facts.len()).sum();
+        let mut facts: Vec<(Key, &'static str, &str)> = Vec::with_capacity(count);
+        facts.extend(self.slots.iter().flat_map(|slot| &slot.facts).map(|f| (f.key, f.label, &*f.value)));
+        // A stable sort: labels of one link stand in the order of the sources.
+        facts.sort_by_key(|(key, ..)| *key);
         let mut attributes = description::attributes(&self.links, now);
         self.link_continuity.carry_on(self.link_blocks.last().map(Arc::as_ref), &mut attributes);
         self.link_blocks = vec![Arc::new(description::info(&self.links, &facts, now)), Arc::new(attributes)];

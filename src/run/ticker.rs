@@ -168,6 +168,7 @@ impl Ticker {
             generation: self.state.links.generation,
             guests: self.state.followed.generation,
             has_guests: self.state.has_guests(),
+            newest_process: self.state.newest_process,
             hardware: self.state.has_hardware,
             close: self.close(),
         }
@@ -260,16 +261,17 @@ impl Ticker {
             {
                 continue;
             }
-            self.send(place, now);
+            self.send(place, now, occasion);
         }
     }
 
-    fn send(&mut self, place: usize, now: Monotonic) {
+    fn send(&mut self, place: usize, now: Monotonic, occasion: Occasion) {
         let context = Context {
             now,
             clock: self.now.clone(),
             links: Arc::clone(&self.state.links),
             followed: Arc::clone(&self.state.followed),
+            newest_process: self.state.newest_process,
             doors: Arc::clone(&self.doors),
             roots: Arc::clone(&self.roots),
         };
@@ -278,7 +280,7 @@ impl Ticker {
         match lane.send(Job { place, info: slot.info, source: slot.source.take(), context }) {
             Ok(()) => {
                 slot.away_since = Some(now);
-                slot.plan.sent(self.state.followed.generation);
+                slot.plan.sent(occasion);
             }
             Err(job) => slot.source = job.source,
         }

@@ -61,6 +61,18 @@ impl Block {
         Self { source, read_at, columns, subjects: Arc::clone(subjects), breaks: Vec::new(), cells }
     }
 
+    /// The same with fewer rows, in the same order: those of the subjects that are still among `subjects`.
+    #[must_use]
+    pub fn narrowed(&self, subjects: Arc<Subjects>) -> Self {
+        let mut wanted = subjects.keys().iter().peekable();
+        let rows: Vec<usize> = (0..self.rows())
+            .filter(|row| wanted.next_if(|key| **key == self.subjects.keys()[*row]).is_some())
+            .collect();
+        debug_assert_eq!(rows.len(), subjects.len(), "rows were taken away, and nothing else");
+        let cells = self.cells.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect();
+        Self { subjects, breaks: Vec::new(), cells, ..*self }
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.subjects.len()

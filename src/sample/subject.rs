@@ -4,7 +4,7 @@
 //! A list is made when its set changes (a link appears), not when it is read, and blocks share it by `Arc`: two
 //! blocks with the same list have the same rows in the same order.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Identifies a subject for the life of the process. A link that is renamed or replaced gets a new one, so two
 /// readings with one key are of one thing.
@@ -22,11 +22,14 @@ pub struct Subjects {
 }
 
 impl Subjects {
-    /// One subject without labels: the host itself.
+    /// One subject without labels: the host itself, always the same list.
     pub fn host() -> Arc<Self> {
-        let mut list = SubjectsBuilder::default();
-        list.row(0);
-        Arc::new(list.build())
+        static HOST: LazyLock<Arc<Subjects>> = LazyLock::new(|| {
+            let mut list = SubjectsBuilder::default();
+            list.row(0);
+            Arc::new(list.build())
+        });
+        Arc::clone(&HOST)
     }
 
     /// How many rows there are.
@@ -143,6 +146,8 @@ impl SubjectsBuilder {
     pub fn build(self) -> Subjects {
         let mut list = self.list;
         list.labels.shrink_to_fit();
+        list.keys.shrink_to_fit();
+        list.ends.shrink_to_fit();
         list.rising = list.keys.is_sorted_by(|a, b| a < b);
         list
     }

@@ -79,6 +79,8 @@ pub struct Context {
     pub links: Arc<Links>,
     /// The hypervisor processes, and the guests that move now.
     pub followed: Arc<Followed>,
+    /// The process id that was given out last; `None` if it is not known.
+    pub newest_process: Option<u32>,
     /// By which doors hypervisors are reached.
     pub doors: Arc<Doors>,
     /// Where to look for files.
@@ -105,6 +107,8 @@ pub struct Reading {
     pub links: Option<Vec<Link>>,
     /// What it knows for `link_info`.
     pub facts: Vec<Fact>,
+    /// The process id that was given out last, from the `started` source.
+    pub newest_process: Option<u32>,
     /// The hypervisor processes, from the `processes` source, if they changed.
     pub processes: Option<Vec<Process>>,
     /// The flows of hypervisor processes, from the `flows` source, if any of them changed but for its numbers.
@@ -131,6 +135,11 @@ impl Reading {
     pub fn unchanged() -> Self {
         Self { unchanged: true, ..Self::default() }
     }
+
+    /// The last reading still stands, and nobody has said a word.
+    pub fn is_nothing_new(&self) -> bool {
+        self.unchanged && self.links.is_none() && self.processes.is_none() && self.told.is_empty()
+    }
 }
 
 /// Reads one kind of thing, again and again, with its descriptors and buffers kept.
@@ -153,6 +162,9 @@ pub enum Pace {
     Migration,
     /// Every second, and four times a second while a migration is followed: what holds links back.
     Near,
+    /// Every second in which a process was started, less often where a reading is dear, and when it has rested for as long
+    /// as it asked for.
+    Started,
     /// At start, when links change, and at least this often; less often where a reading is so dear that it would
     /// take more than a thousandth of a core.
     Change(Duration),

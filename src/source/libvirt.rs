@@ -7,7 +7,9 @@
 
 use super::contract::{Context, Doors, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
 use crate::sample::guest::Followed;
+use crate::sample::monotonic::Monotonic;
 use board::Board;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch as channel;
@@ -40,13 +42,15 @@ struct Orders {
 
 #[allow(clippy::unnecessary_wraps, reason = "the signature of every source")]
 fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(Libvirt { thread: None }))
+    Ok(Box::new(Libvirt { thread: None, looked: None }))
 }
 
-/// The source: a thread from the first reading on. When the source is dropped, so are the orders, and the thread
-/// ends.
+/// The source: a thread from the first reading on at which there is a daemon to speak to. When the source is dropped, so
+/// are the orders, and the thread ends.
 struct Libvirt {
     thread: Option<Thread>,
+    /// When there was no daemon.
+    looked: Option<Monotonic>,
 }
 
 struct Thread {
@@ -58,15 +62,34 @@ impl Source for Libvirt {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let thread = match &mut self.thread {
             Some(thread) => thread,
-            empty => empty.insert(Thread::start(context)?),
+            none if is_expected(&mut self.looked, context) => none.insert(Thread::start(context)?),
+            None => return Err(absent()),
         };
         thread.order(context);
         let taken = thread.board.take();
         if taken.absent && taken.told.is_empty() && taken.problems.is_empty() {
-            return Err(SourceError::Absent(format!("no libvirt socket {}", places::USUAL.join(" or "))));
+            return Err(absent());
         }
-        Ok(Reading { told: taken.told, problems: taken.problems, ..Reading::default() })
+        // There are no blocks that could change: what is told is the news.
+        Ok(Reading { told: taken.told, problems: taken.problems, ..Reading::unchanged() })
     }
+}
+
+fn absent() -> SourceError {
+    SourceError::Absent(format!("no libvirt socket {}", places::USUAL.join(" or ")))
+}
+
+/// Whether there may be a daemon: the configuration says so, or one has its socket in a usual place, which is looked at
+/// as often as the thread would.
+fn is_expected(looked: &mut Option<Monotonic>, context: &Context) -> bool {
+    if !context.doors.libvirt.is_empty() {
+        return true;
+    }
+    if looked.is_some_and(|at| context.now.since(at) < places::LOOK_EVERY) {
+        return false;
+    }
+    *looked = Some(context.now);
+    places::USUAL.iter().any(|path| Path::new(path).exists())
 }
 
 impl Thread {

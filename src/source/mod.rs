@@ -34,6 +34,7 @@ pub mod rdma;
 pub mod rings;
 pub mod rows;
 pub mod softnet;
+pub mod started;
 pub mod storage;
 pub mod sysctls;
 pub mod tcp_counters;
@@ -66,6 +67,7 @@ pub static SOURCES: &[&SourceInfo] = &[
     &pcie::SOURCE,
     &bonding::SOURCE,
     &rdma::SOURCE,
+    &started::SOURCE,
     &processes::SOURCE,
     &flows::SOURCE,
     &threads::SOURCE,

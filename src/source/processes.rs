@@ -1,11 +1,10 @@
 //! The hypervisor processes of this host, found in /proc without configuration.
 //!
 //! A host can have thousands of processes and a hundred guests. /proc is listed only after a second in which something
-//! was started, and only a process that was not there before is looked at. It is looked at for a few seconds, because
+//! was started (`started` says so), and only a process that was not there before is looked at. It is looked at for a few seconds, because
 //! what is found first may be the manager's copy that is yet to become the hypervisor (fork, then exec).
 
 pub mod command_line;
-mod started;
 
 use super::contract::{
     read_file, Context, KeptFile, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo,
@@ -13,7 +12,6 @@ use super::contract::{
 use crate::sample::guest::{Hypervisor, Monitor, Process};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
-use started::Started;
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,13 +22,15 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "processes",
     help: "Hypervisor processes, their guests' names and monitors, from /proc.",
     privilege: "",
-    pace: Pace::Change(Duration::from_secs(1)),
+    pace: Pace::Started,
     lane: Lane::Migrations,
     deadline: Duration::from_secs(2),
     tables: &[],
     open,
 };
 
+/// A listing now and then in any case: nothing depends on what was started alone.
+const RESYNC: Duration = Duration::from_secs(30);
 /// How long after it was first seen a process may still become a hypervisor.
 const YOUTH: Duration = Duration::from_secs(5);
 
@@ -41,7 +41,8 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
 
 #[derive(Debug, Default)]
 struct Processes {
-    started: Started,
+    /// When /proc was listed last, and which process id had been given out last then.
+    listed: Option<(Monotonic, u32)>,
     known: HashMap<u32, Known>,
     last_key: Key,
     last: Option<Vec<Process>>,
@@ -60,23 +61,41 @@ struct Known {
 
 impl Source for Processes {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
-        if self.started.since_last(context) {
-            self.list(context)?;
-        } else {
+        if self.is_listed(context) {
             self.look_again(context);
+        } else {
+            self.list(context)?;
+            self.listed = context.newest_process.map(|newest| (context.now, newest));
         }
+        let rest =
+            if self.known.values().any(|known| known.may_change(context)) { Duration::ZERO } else { RESYNC };
         let mut found: Vec<Process> =
             self.known.values().filter_map(|known| Some(known.process.as_ref()?.0.clone())).collect();
         found.sort_by_key(|process| process.pid);
         if self.last.as_ref() == Some(&found) {
-            return Ok(Reading::unchanged());
+            return Ok(Reading { rest, ..Reading::unchanged() });
         }
         self.last = Some(found.clone());
-        Ok(Reading { processes: Some(found), ..Reading::default() })
+        Ok(Reading { processes: Some(found), rest, ..Reading::default() })
+    }
+}
+
+impl Known {
+    /// Whether it may be something else now without another process being started: hypervisors end, and young processes
+    /// become hypervisors.
+    fn may_change(&self, context: &Context) -> bool {
+        self.process.is_some() || context.now.since(self.first_seen) <= YOUTH
     }
 }
 
 impl Processes {
+    /// Whether no process was started since the last listing.
+    fn is_listed(&self, context: &Context) -> bool {
+        self.listed.is_some_and(|(at, newest)| {
+            context.newest_process == Some(newest) && context.now.since(at) < RESYNC
+        })
+    }
+
     fn list(&mut self, context: &Context) -> Result<(), SourceError> {
         let proc = &context.roots.proc;
         let listing = std::fs::read_dir(proc)
@@ -92,12 +111,9 @@ impl Processes {
         Ok(())
     }
 
-    /// Looks at those that may have changed without another one being started: hypervisors end, and young processes
-    /// become hypervisors.
+    /// Looks at those that may have changed.
     fn look_again(&mut self, context: &Context) {
-        let may_change =
-            |known: &Known| known.process.is_some() || context.now.since(known.first_seen) <= YOUTH;
-        let known = self.known.iter().filter(|(_, known)| may_change(known));
+        let known = self.known.iter().filter(|(_, known)| known.may_change(context));
         let known: Vec<(u32, u64)> = known.map(|(pid, known)| (*pid, known.listing)).collect();
         known.into_iter().for_each(|(pid, listing)| self.look_at(pid, listing, context));
     }

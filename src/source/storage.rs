@@ -62,6 +62,7 @@ fn open(_: &Roots) -> Result<Box<dyn Source>, SourceError> {
         known: HashMap::new(),
         sums: BTreeMap::new(),
         looked: None,
+        told: false,
         subjects: Arc::default(),
     }))
 }
@@ -86,6 +87,8 @@ struct Storage {
     /// Bytes received and sent by link since the first look.
     sums: BTreeMap<Index, [u64; 2]>,
     looked: Option<Monotonic>,
+    /// A reading may have had figures since the last one that said that there are none.
+    told: bool,
     subjects: Arc<Subjects>,
 }
 
@@ -95,8 +98,11 @@ impl Source for Storage {
             (self.looked, self.subjects) = (None, Arc::default());
             self.known.clear();
             self.sums.clear();
-            return Ok(Reading::default());
+            // Once, so that the last figures are gone.
+            let (had, nothing) = (std::mem::take(&mut self.told), Reading::default());
+            return Ok(if had { nothing } else { Reading::unchanged() });
         }
+        self.told = true;
         if self.looked.is_some_and(|last| context.now.since(last) < LOOK) {
             return Ok(Reading::unchanged());
         }
@@ -203,6 +209,8 @@ mod tests {
         // Both ends are on this host; other tests may use the loopback, but not these ports.
         assert!(sum(0) >= 50_000 && sum(1) >= 50_000, "{} {}", sum(0), sum(1));
         context.followed = Arc::default();
-        assert!(read(3, &mut context).blocks.is_empty(), "{} asks nothing while nothing moves", SOURCE.name);
+        let last = read(3, &mut context);
+        assert!(last.blocks.is_empty() && !last.unchanged, "the last figures are gone");
+        assert!(read(4, &mut context).unchanged, "{} has no news while nothing moves", SOURCE.name);
     }
 }

@@ -42,7 +42,7 @@ impl Source for TcpCounters {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         let mut cells = vec![Cell::gap(Gap::Unsupported); COLUMNS.len()];
         for (file, layouts) in &mut self.files {
-            layouts.parse(file.read()?, &mut cells).map_err(|error| error.in_file(file.path()))?;
+            layouts.parse(file.read_piece()?, &mut cells).map_err(|error| error.in_file(file.path()))?;
         }
         Ok(Reading::of(Block::of_host(SOURCE.name, context.now, COLUMNS, &self.host, cells)))
     }

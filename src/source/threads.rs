@@ -84,6 +84,10 @@ struct Row {
 impl Source for Threads {
     fn read(&mut self, context: &Context) -> Result<Reading, SourceError> {
         if context.followed.wanted.is_empty() {
+            // Once, so that the last figures of the guests that have moved are gone.
+            if self.listed.is_none() {
+                return Ok(Reading::unchanged());
+            }
             let had = !self.rows.is_empty();
             *self = Self { last_key: self.last_key, ..Self::default() };
             return Ok(Reading { threads: had.then(Arc::default), ..Reading::default() });

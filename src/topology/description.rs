@@ -6,7 +6,6 @@ use crate::sample::link::{Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, SubjectsBuilder};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The source that these tables are counted to.
@@ -34,8 +33,8 @@ pub static ATTRIBUTE_COLUMNS: [Column; 3] = [Column::of(&UP), Column::of(&MTU), 
 /// The tables of this file, for the lists of metrics.
 pub static TABLES: [&[Column]; 2] = [&INFO_COLUMNS, &ATTRIBUTE_COLUMNS];
 
-/// Labels that other sources know: by link, then (name, value).
-pub type Facts<'a> = HashMap<Key, Vec<(&'static str, &'a str)>>;
+/// Labels that other sources know (link, name, value), by link.
+pub type Facts<'a> = [(Key, &'static str, &'a str)];
 
 /// `link_info`: a row for each link that is shown.
 pub fn info(links: &Links, facts: &Facts<'_>, now: Monotonic) -> Block {
@@ -46,7 +45,8 @@ pub fn info(links: &Links, facts: &Facts<'_>, now: Monotonic) -> Block {
         subjects.label("kind", &link.kind).label("role", link.role.word());
         subjects.label("master", link.master.map_or("", name_of));
         subjects.label("lower", link.lower.map_or("", name_of)).label("pci", &link.hardware().pci);
-        for (name, value) in facts.get(&link.key).into_iter().flatten() {
+        let its = &facts[facts.partition_point(|(key, ..)| *key < link.key)..];
+        for (_, name, value) in its.iter().take_while(|(key, ..)| *key == link.key) {
             subjects.label(name, value);
         }
     }

@@ -1,6 +1,6 @@
 //! `bandwidth_cap`: the hypervisor keeps to a limit of its own.
 
-use super::contract::{Judgement, Pool, Rule, COPY};
+use super::contract::{evidence, Judgement, Pool, Rule, COPY};
 use super::window::Window;
 
 /// The rule.
@@ -22,14 +22,14 @@ const BEYOND: f64 = 1.1;
 
 /// At the cap all of the time is its: between the bursts it lets the sender sleep, and what slows the bursts down
 /// changes nothing of the average.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let (Some(flow), Some(cap)) = (&window.flow, window.cap) else {
         return Judgement::Unknown("the hypervisor's limit, or the migration's connections");
     };
     if cap == u64::MAX {
         return Judgement::RuledOut("the hypervisor has no limit".into());
     }
-    let numbers = format!("{:.1} of {:.1} MB/s allowed", flow.rate / 1e6, cap as f64 / 1e6);
+    let numbers = evidence!("{:.1} of {:.1} MB/s allowed", flow.rate / 1e6, cap as f64 / 1e6);
     if (AT..BEYOND).contains(&(flow.rate / cap.max(1) as f64)) && flow.idle_share() > 0.0 {
         return Judgement::Limiting(1.0, numbers);
     }

@@ -10,7 +10,7 @@
 //! That memory would compress well while processors idle and the link is full is not told: no number of a hypervisor says
 //! how well memory compresses before it is compressed.
 
-use super::contract::{Judgement, Pool, Rule, COPY};
+use super::contract::{evidence, Judgement, Pool, Rule, COPY};
 use super::window::Window;
 use crate::sample::migration::Direction;
 
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
 /// A thread that runs or waits for a processor nine tenths of the time has nothing else that it waits for.
 const FULL: f64 = 0.9;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.direction == Direction::Incoming {
         return Judgement::RuledOut("the source compresses".into());
     }
@@ -43,7 +43,7 @@ fn judge(window: &Window) -> Judgement {
             Some(false) | None => Judgement::RuledOut("nothing compresses".into()),
         };
     };
-    let numbers = format!(
+    let numbers = evidence!(
         "{} ran {:.0} % and waited for a processor {:.0} % of the time",
         thread.name,
         thread.running * 100.0,

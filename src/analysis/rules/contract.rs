@@ -5,15 +5,51 @@ use super::window::Window;
 use crate::analysis::migrations::migration::Phase;
 
 /// What a rule says of a window.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Judgement {
+#[derive(Debug)]
+pub enum Judgement<'w> {
     /// Its cause holds the migration up for this share of its pool's time, between 0 and 1; with the numbers.
-    Limiting(f64, String),
+    Limiting(f64, Evidence<'w>),
     /// Its cause does not; with the numbers.
-    RuledOut(String),
+    RuledOut(Evidence<'w>),
     /// It cannot tell; what is missing.
     Unknown(&'static str),
 }
+
+/// The numbers behind a judgement. They become words only when somebody asks for them: all rules judge every migration
+/// four times a second, and nearly all that they say is that a cause is ruled out.
+pub struct Evidence<'w>(Box<dyn Fn() -> String + 'w>);
+
+impl<'w> Evidence<'w> {
+    /// What will be said if somebody asks; `evidence!` is the short way.
+    pub fn new(words: impl Fn() -> String + 'w) -> Self {
+        Self(Box::new(words))
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl From<&'static str> for Evidence<'_> {
+    fn from(words: &'static str) -> Self {
+        Self::new(move || words.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Evidence<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:?}", self.words())
+    }
+}
+
+/// `format!` for evidence: takes what it names with it, and is written when it is asked.
+macro_rules! evidence {
+    ($($words:tt)*) => {
+        $crate::analysis::rules::contract::Evidence::new(move || format!($($words)*))
+    };
+}
+pub(crate) use evidence;
 
 /// Which part of a window's time a cause can explain. The parts add up to the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +95,7 @@ pub struct Rule {
     /// The phases in which it can hold.
     pub phases: &'static [Phase],
     /// Looks at a window.
-    pub judge: fn(&Window) -> Judgement,
+    pub judge: fn(&Window) -> Judgement<'_>,
 }
 
 /// Both phases in which bytes are moved for a guest that is not yet, or no longer, running here.

@@ -1,6 +1,6 @@
 //! `dirty_pages`: the guest dirties memory as fast as it is copied.
 
-use super::contract::{Judgement, Pool, Rule, COPY};
+use super::contract::{evidence, Judgement, Pool, Rule, COPY};
 use super::window::Window;
 
 /// The rule.
@@ -18,14 +18,14 @@ pub static RULE: Rule = Rule {
 /// From here on each iteration leaves as much to copy as it copied.
 const AS_FAST: f64 = 0.8;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let (Some(flow), Some((dirty, iterations))) = (&window.flow, window.dirty) else {
         return Judgement::Unknown("the guest's dirty rate");
     };
     // What it could be copied at: if something here holds the rate below that, that is the cause.
     let possible = window.narrowest().and_then(super::window::LinkWindow::ceiling);
     let reach = possible.filter(|_| flow.idle_share() > 0.5).unwrap_or(flow.rate).max(flow.rate);
-    let numbers = format!(
+    let numbers = evidence!(
         "dirties {:.0} MB/s, copied at {:.0} MB/s, iteration {iterations}",
         dirty / 1e6,
         flow.rate / 1e6

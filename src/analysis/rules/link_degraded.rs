@@ -1,6 +1,6 @@
 //! `link_degraded`: the link is not what it could be.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window, HARMLESS};
 use crate::sample::migration::Direction;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
 
 /// Corrections of forward error correction alone cost nothing: what was mended has arrived. They are a warning of what
 /// comes, and no rule of what limits.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.links.is_empty() {
         return Judgement::Unknown("the links on its way");
     }
@@ -40,38 +40,38 @@ fn judge(window: &Window) -> Judgement {
     Judgement::RuledOut("the links on its way are what they can be, or have room".into())
 }
 
-type Fault = Option<(f64, String)>;
+type Fault<'a> = Option<(f64, Evidence<'a>)>;
 
 /// At its best speed the same bytes would take this much less time.
-fn slow(link: &LinkWindow) -> Fault {
+fn slow(link: &LinkWindow) -> Fault<'_> {
     let (speed, best) = (link.speed?, link.wire.speed_max?);
     let numbers =
-        format!("{}: full at {:.0} MB/s, could run at {:.0} MB/s", link.name, speed / 1e6, best / 1e6);
+        evidence!("{}: full at {:.0} MB/s, could run at {:.0} MB/s", link.name, speed / 1e6, best / 1e6);
     (speed < best && link.is_full()?).then(|| (1.0 - speed / best, numbers))
 }
 
-fn halved(link: &LinkWindow) -> Fault {
-    link.wire.half_duplex.then(|| (1.0, format!("{}: half duplex", link.name)))
+fn halved(link: &LinkWindow) -> Fault<'_> {
+    link.wire.half_duplex.then(|| (1.0, evidence!("{}: half duplex", link.name)))
 }
 
-fn flapping(link: &LinkWindow) -> Fault {
+fn flapping(link: &LinkWindow) -> Fault<'_> {
     let changes = link.wire.carrier_changes.filter(|changes| *changes > 0)?;
-    Some((1.0, format!("{}: its carrier changed {changes} times meanwhile", link.name)))
+    Some((1.0, evidence!("{}: its carrier changed {changes} times meanwhile", link.name)))
 }
 
 /// Packets that came broken. A source receives acknowledgements alone, of which a lost one costs nothing.
-fn errors(link: &LinkWindow) -> Fault {
+fn errors(link: &LinkWindow) -> Fault<'_> {
     let errors = link.wire.errors? + link.wire.uncorrectable.unwrap_or(0);
     let share = errors as f64 / link.wire.packets?.max(1) as f64;
-    let numbers = format!("{}: {:.2} % of the packets came broken", link.name, share * 100.0);
+    let numbers = evidence!("{}: {:.2} % of the packets came broken", link.name, share * 100.0);
     (errors > 0 && share >= HARMLESS).then_some((1.0, numbers))
 }
 
 /// A bond that is full without all of its members.
-fn missing(link: &LinkWindow) -> Fault {
+fn missing(link: &LinkWindow) -> Fault<'_> {
     let bond = link.wire.bond.filter(|bond| bond.balances)?;
     let up = bond.up?;
-    let numbers = format!("{}: full, with {up} of {} members", link.name, bond.members);
+    let numbers = evidence!("{}: full, with {up} of {} members", link.name, bond.members);
     (up < bond.members && link.is_full()?).then(|| (1.0 - up as f64 / bond.members as f64, numbers))
 }
 

@@ -1,6 +1,6 @@
 //! `link_saturated`: the migration itself fills the link.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -19,14 +19,14 @@ pub static RULE: Rule = Rule {
 /// Goodput and headers together reach 98 % of a link's speed at an MTU of 1500; 95 % over a second is full.
 const FULL: f64 = 0.95;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let known = window.links.iter().filter_map(|link| Some((link, link.speed?)));
     let Some((link, speed)) = known.max_by(|(a, of_a), (b, of_b)| {
         (a.rate / of_a).partial_cmp(&(b.rate / of_b)).unwrap_or(std::cmp::Ordering::Equal)
     }) else {
         return Judgement::Unknown("the speed of the links on its way");
     };
-    let numbers = format!("{}: {:.0} of {:.0} MB/s", link.name, link.rate / 1e6, speed / 1e6);
+    let numbers = evidence!("{}: {:.0} of {:.0} MB/s", link.name, link.rate / 1e6, speed / 1e6);
     if link.rate >= FULL * speed {
         return Judgement::Limiting(1.0, numbers);
     }

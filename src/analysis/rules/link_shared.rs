@@ -1,6 +1,6 @@
 //! `link_shared`: other traffic takes what is missing.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window, CROWDED};
 
 /// The rule.
@@ -56,19 +56,20 @@ impl<'a> Crowd<'a> {
     }
 
     /// In words.
-    pub fn numbers(&self) -> String {
-        format!(
+    pub fn numbers(&self) -> Evidence<'a> {
+        let (link, ceiling, others) = (self.link, self.ceiling, self.others);
+        evidence!(
             "{}: {:.0} of {:.0} MB/s used, {:.0} MB/s of it by others",
-            self.link.name,
-            self.link.rate / 1e6,
-            self.ceiling / 1e6,
-            self.others / 1e6
+            link.name,
+            link.rate / 1e6,
+            ceiling / 1e6,
+            others / 1e6
         )
     }
 }
 
 /// What is left of the others' part when storage has had its own.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(crowd) = Crowd::of(window) else {
         return Judgement::Unknown("the speed of the links on its way");
     };

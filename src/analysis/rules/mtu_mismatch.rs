@@ -1,6 +1,6 @@
 //! `mtu_mismatch`: frames are smaller than the path allows.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window};
 use crate::sample::migration::Direction;
 
@@ -29,31 +29,38 @@ const LEAST: f64 = 0.005;
 
 /// Small frames cost the headers that larger ones would save, at whichever hop is full: 5 % between 1500 and 9000. That
 /// is the whole share; it can never lead where anything else is proven.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.direction == Direction::Incoming {
         return Judgement::RuledOut("frames are made at the source".into());
     }
     let Some(segment) = window.flow.as_ref().map(|flow| flow.segment).filter(|segment| *segment > 0) else {
         return Judgement::Unknown("the segments of the migration's connections");
     };
-    let known = || window.links.iter().filter(|link| link.wire.mtu > 0);
-    let Some(largest) = known().map(|link| u64::from(link.wire.mtu)).max() else {
+    let Some(largest) = known(window).map(|link| u64::from(link.wire.mtu)).max() else {
         return Judgement::Unknown("the MTU of the links on its way");
     };
-    let list: Vec<String> =
-        known().map(|link: &LinkWindow| format!("{} {}", link.name, link.wire.mtu)).collect();
     let allowed = largest.saturating_sub(HEADERS);
     let use_of_wire = |segment: u64| segment as f64 / (segment as f64 + AROUND);
     let saved = 1.0 - use_of_wire(segment) / use_of_wire(allowed.max(1));
-    let numbers = format!(
+    let numbers = evidence!(
         "segments of {segment} bytes, MTU {}: headers take {:.1} % more than they need to",
-        list.join(", "),
+        list_of(window),
         saved.max(0.0) * 100.0
     );
     if segment + SLACK >= allowed || saved < LEAST {
         return Judgement::RuledOut(numbers);
     }
     Judgement::Limiting(saved.min(MOST), numbers)
+}
+
+/// The links on its way whose MTU is known.
+fn known(window: &Window) -> impl Iterator<Item = &LinkWindow> {
+    window.links.iter().filter(|link| link.wire.mtu > 0)
+}
+
+fn list_of(window: &Window) -> String {
+    let list: Vec<String> = known(window).map(|link| format!("{} {}", link.name, link.wire.mtu)).collect();
+    list.join(", ")
 }
 
 #[cfg(test)]
@@ -73,7 +80,8 @@ mod tests {
 
     #[test]
     fn small_frames_cost_their_headers() {
-        let judged = judge(&window(1448, &[9000, 9000]));
+        let small = window(1448, &[9000, 9000]);
+        let judged = judge(&small);
         assert!(
             matches!(judged, Judgement::Limiting(share, _) if (share - 0.049).abs() < 0.002),
             "{judged:?}"

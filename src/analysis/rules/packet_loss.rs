@@ -1,6 +1,6 @@
 //! `packet_loss`: packets are lost beyond this host.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{Window, HARMLESS};
 
 /// The rule.
@@ -22,13 +22,13 @@ const NEAR: f64 = 0.5;
 /// 30 % with random loss). In doubt the path is named, not the loss.
 const STEADY: f64 = 0.12;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
     if flow.repeated < HARMLESS {
-        return Judgement::RuledOut(format!("{:.3} % of the bytes sent again", flow.repeated * 100.0));
+        return Judgement::RuledOut(evidence!("{:.3} % of the bytes sent again", flow.repeated * 100.0));
     }
     let bound = flow.segment as f64 / flow.rtt.as_secs_f64().max(1e-6) * 1.22 / flow.repeated.sqrt();
-    let numbers = format!(
+    let numbers = evidence!(
         "{:.2} % of the bytes sent again: at {:.1} ms that bounds the rate to about {:.0} MB/s; the rate varies by {:.0} %",
         flow.repeated * 100.0,
         flow.rtt.as_secs_f64() * 1e3,

@@ -1,6 +1,6 @@
 //! `path_congestion`: something beyond this host is full.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window, CROWDED};
 
 /// The rule.
@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
-    let numbers = format!(
+    let numbers = evidence!(
         "limited by the network {:.0} % of the time, round trip {:.1} ms of {:.2} ms at best, nothing here is full",
         flow.network_share() * 100.0,
         flow.rtt.as_secs_f64() * 1e3,
@@ -30,12 +30,12 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::Unknown("a second look at the queueing disciplines of a link");
     }
     if let Some(link) = window.links.iter().find(|link| link.held_back) {
-        return Judgement::RuledOut(format!("a discipline of {} holds packets back", link.name));
+        return Judgement::RuledOut(evidence!("a discipline of {} holds packets back", link.name));
     }
     // A shaper is looked at once a second: one whose link is full holds it, though its last reading is older than that.
     let is_full = |link: &&LinkWindow| link.ceiling().is_some_and(|ceiling| link.rate >= CROWDED * ceiling);
     if let Some(link) = window.links.iter().find(is_full) {
-        return Judgement::RuledOut(format!("{} carries all that it can", link.name));
+        return Judgement::RuledOut(evidence!("{} carries all that it can", link.name));
     }
     if flow.network_share() > 0.0 {
         return Judgement::Limiting(1.0, numbers);

@@ -1,6 +1,6 @@
 //! `pause_frames`: the switch stops this port, or this port stops the switch.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -20,19 +20,19 @@ pub static RULE: Rule = Rule {
 /// frames can explain at most; a few of them explain next to nothing.
 const LONGEST: f64 = 65_535.0 * 512.0 / 8.0;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.links.is_empty() {
         return Judgement::Unknown("the links on its way");
     }
     let wires: Vec<_> = window.links.iter().filter(|link| link.wire.hardware).collect();
-    let paused = wires.iter().filter_map(|link| Some((link, link.wire.pauses?, link.speed?)));
+    let paused = wires.iter().filter_map(|link| Some((*link, link.wire.pauses?, link.speed?)));
     let share = |pauses: u64, speed: f64| pauses as f64 * LONGEST / speed / window.time.as_secs_f64();
     let worst = paused.max_by(|a, b| share(a.1, a.2).total_cmp(&share(b.1, b.2)));
     match worst {
         Some((link, pauses, speed)) => {
             let share = share(pauses, speed).min(1.0);
             let numbers =
-                format!("{}: {pauses} pause frames, up to {:.0} % of the time", link.name, share * 100.0);
+                evidence!("{}: {pauses} pause frames, up to {:.0} % of the time", link.name, share * 100.0);
             if pauses > 0 {
                 Judgement::Limiting(share, numbers)
             } else {

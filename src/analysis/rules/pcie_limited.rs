@@ -1,6 +1,6 @@
 //! `pcie_limited`: the slot gives less than the port.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window, CROWDED};
 
 /// The rule.
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
 const USABLE: f64 = 0.9;
 
 /// The other port of a two-port card takes from the same slot and is not counted here.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.links.is_empty() {
         return Judgement::Unknown("the links on its way");
     }
@@ -33,7 +33,7 @@ fn judge(window: &Window) -> Judgement {
         };
     };
     let numbers =
-        format!("{}: {:.0} of {:.0} MB/s that its slot can give", link.name, link.rate / 1e6, usable / 1e6);
+        evidence!("{}: {:.0} of {:.0} MB/s that its slot can give", link.name, link.rate / 1e6, usable / 1e6);
     let narrower = link.speed.is_none_or(|speed| usable < speed);
     // More than the slot can give goes through a slot that was asleep when it was looked at.
     let awake = link.rate <= usable / USABLE;

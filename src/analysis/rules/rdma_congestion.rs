@@ -1,6 +1,6 @@
 //! `rdma_congestion`: the fabric slows an RDMA migration down.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Window};
 use super::wire::RdmaPort;
 
@@ -36,7 +36,7 @@ pub fn port(window: &Window) -> Option<(&LinkWindow, RdmaPort)> {
         .max_by(|(_, a), (_, b)| a.rate.unwrap_or_default().total_cmp(&b.rate.unwrap_or_default()))
 }
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if window.flow.is_some() {
         return Judgement::RuledOut("the migration moves by TCP".into());
     }
@@ -48,7 +48,7 @@ fn judge(window: &Window) -> Judgement {
     }
     let time = window.time.as_secs_f64();
     let count = |counter: Option<u64>| counter.unwrap_or(0) as f64;
-    let numbers = format!(
+    let numbers = evidence!(
         "{}: {:.0} congestion notifications, {:.0} packets refused or lost, {:.0} timeouts",
         link.name,
         count(port.notifications),

@@ -1,6 +1,6 @@
 //! `rdma_unused`: the migration runs over TCP past an RDMA port.
 
-use super::contract::{Judgement, Pool, Rule, COPY};
+use super::contract::{evidence, Judgement, Pool, Rule, COPY};
 use super::window::{Window, CROWDED, HARMLESS};
 use crate::sample::migration::Direction;
 
@@ -21,7 +21,7 @@ const IDLE: f64 = 0.01;
 /// From here on a queue builds up somewhere: a hop is full that RDMA would pass as well (shared facts 1.3).
 const QUEUED: u32 = 3;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = window.flow.as_ref().filter(|_| window.direction == Direction::Outgoing) else {
         return Judgement::RuledOut("it is the source that would use it".into());
     };
@@ -30,7 +30,7 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::RuledOut("no link on its way has an active RDMA port".into());
     };
     let Some(moved) = port.rate else { return Judgement::Unknown("the bytes that the RDMA port moves") };
-    let numbers = format!(
+    let numbers = evidence!(
         "{}: its RDMA port moves {:.0} MB/s, TCP {:.0} MB/s with a round trip of {:.2} ms ({:.2} at best)",
         link.name,
         moved / 1e6,

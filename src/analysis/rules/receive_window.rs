@@ -1,6 +1,6 @@
 //! `receive_window`: the receiver's window is smaller than the path needs.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -18,10 +18,10 @@ pub static RULE: Rule = Rule {
 /// A window that shrinks below half of what it was a moment ago is one that is not emptied.
 const STEADY: f64 = 0.5;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
     let (smallest, largest) = flow.peer_window;
-    let numbers = format!(
+    let numbers = evidence!(
         "stopped {:.0} % of the time by a window of {:.0} to {:.0} kB, {:.0} kB on their way",
         flow.window_limited * 100.0,
         smallest as f64 / 1e3,

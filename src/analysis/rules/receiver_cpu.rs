@@ -1,6 +1,6 @@
 //! `receiver_cpu`: the receiver does not take its data off the socket.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -24,11 +24,11 @@ const FULL: f64 = 0.9;
 /// A receive buffer that is half full holds what nobody takes.
 const FILLED: f64 = 0.5;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
     if window.direction == Direction::Incoming {
         let busy = window.thread.as_ref().map_or(0.0, |thread| thread.running + thread.waiting);
-        let numbers = format!(
+        let numbers = evidence!(
             "receive buffer {:.0} % full, thread {:.0} % busy",
             flow.receive_queue * 100.0,
             busy * 100.0
@@ -37,7 +37,7 @@ fn judge(window: &Window) -> Judgement {
         return if limits { Judgement::Limiting(1.0, numbers) } else { Judgement::RuledOut(numbers) };
     }
     let (smallest, largest) = flow.peer_window;
-    let numbers = format!(
+    let numbers = evidence!(
         "stopped {:.0} % of the time by a window that swings from {:.0} to {:.0} kB",
         flow.window_limited * 100.0,
         largest as f64 / 1e3,

@@ -1,6 +1,6 @@
 //! `ring_overflow`: the NIC's receive ring overflows.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -15,12 +15,12 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let known = window.links.iter().filter_map(|link| Some((link, link.ring_overflows?)));
     let Some((link, overflows)) = known.max_by_key(|(_, overflows)| *overflows) else {
         return Judgement::Unknown("the overflow counters of the links on its way");
     };
-    let numbers = format!("{}: {overflows} packets lost to a full ring", link.name);
+    let numbers = evidence!("{}: {overflows} packets lost to a full ring", link.name);
     match window.suffers_from(overflows) {
         Some(true) => Judgement::Limiting(1.0, numbers),
         Some(false) => Judgement::RuledOut(numbers),

@@ -1,6 +1,6 @@
 //! `send_buffer`: the socket's send buffer is smaller than the path needs.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = &window.flow else { return Judgement::Unknown("the migration's connections") };
-    let numbers = format!(
+    let numbers = evidence!(
         "{:.0} kB on their way, a buffer of {:.0} kB",
         flow.in_flight() / 1e3,
         flow.send_buffer as f64 / 1e3

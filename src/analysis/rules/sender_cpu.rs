@@ -1,6 +1,6 @@
 //! `sender_cpu`: a thread of the sender has its core full.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -20,13 +20,13 @@ pub static RULE: Rule = Rule {
 const SOME: f64 = 0.5;
 const FULL: f64 = 0.9;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let (Some(feeding), Some(thread)) =
         (window.feeding(), window.threads.as_ref().or(window.thread.as_ref()))
     else {
         return Judgement::Unknown("the hypervisor's threads");
     };
-    let numbers = format!(
+    let numbers = evidence!(
         "{} ran {:.0} % and waited for a processor {:.0} % of the time",
         thread.name,
         thread.running * 100.0,

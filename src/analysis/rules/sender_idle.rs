@@ -1,6 +1,6 @@
 //! `sender_idle`: the sender has nothing to send.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -18,12 +18,12 @@ pub static RULE: Rule = Rule {
 /// Threads that were busy for this much of it were not what stood still.
 const FULL: f64 = 0.9;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let (Some(flow), Some(thread)) = (&window.flow, window.threads.as_ref().or(window.thread.as_ref()))
     else {
         return Judgement::Unknown("the hypervisor's threads, or the migration's connections");
     };
-    let numbers = format!(
+    let numbers = evidence!(
         "the connection idled {:.0} % of the time, {} was busy {:.0} %",
         flow.idle_share() * 100.0,
         thread.name,

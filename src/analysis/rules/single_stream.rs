@@ -1,6 +1,6 @@
 //! `single_stream`: one connection cannot use the bond, or one core is the ceiling, though the link has room.
 
-use super::contract::{Judgement, Pool, Rule, COPY};
+use super::contract::{evidence, Judgement, Pool, Rule, COPY};
 use super::window::{FlowWindow, LinkWindow, Window, CROWDED};
 use crate::sample::migration::Direction;
 use crate::sample::thread::Role;
@@ -28,12 +28,12 @@ const CORE: f64 = 1.0;
 const ROOM: f64 = 0.5;
 
 /// Stands before `sender_cpu`, which keeps what a further connection would not mend: quotas, waiting, multifd's threads.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(flow) = window.flow.as_ref().filter(|_| window.direction == Direction::Outgoing) else {
         return Judgement::RuledOut("it is the source that would open more connections".into());
     };
     if flow.connections > 1 {
-        return Judgement::RuledOut(format!("{} connections", flow.connections));
+        return Judgement::RuledOut(evidence!("{} connections", flow.connections));
     }
     if let Some(judgement) = on_bond(window, flow) {
         return judgement;
@@ -42,7 +42,7 @@ fn judge(window: &Window) -> Judgement {
 }
 
 /// A member that this connection fills, of a bond whose others have room. `None` if that is not so.
-fn on_bond(window: &Window, flow: &FlowWindow) -> Option<Judgement> {
+fn on_bond<'w>(window: &'w Window, flow: &'w FlowWindow) -> Option<Judgement<'w>> {
     let bonds = window.links.iter().filter(|link| link.wire.bond.is_some_and(|bond| bond.active >= Some(2)));
     let all = || window.links.iter().chain(&window.others);
     for bond in bonds {
@@ -54,7 +54,7 @@ fn on_bond(window: &Window, flow: &FlowWindow) -> Option<Judgement> {
         let idle = members().filter_map(|link| Some((link.rate, link.speed?)));
         let room: f64 = idle.filter(|(rate, of)| *rate <= ROOM * of).map(|(rate, of)| of - rate).sum();
         if room > 0.0 {
-            let numbers = format!(
+            let numbers = evidence!(
                 "{}: one connection fills {} at {:.0} MB/s, the other members have room for {:.0} MB/s",
                 bond.name,
                 full.name,
@@ -68,19 +68,19 @@ fn on_bond(window: &Window, flow: &FlowWindow) -> Option<Judgement> {
 }
 
 /// The only migration thread has its core full, and neither compresses nor encrypts.
-fn on_core(window: &Window) -> Judgement {
+fn on_core(window: &Window) -> Judgement<'_> {
     let Some(thread) = window.thread.as_ref().filter(|thread| thread.role == Some(Role::Migration)) else {
         return Judgement::Unknown("the migration's thread");
     };
-    let numbers = format!("{} ran {:.0} % of the time", thread.name, thread.running * 100.0);
+    let (name, ran) = (&thread.name, thread.running * 100.0);
     if thread.running < FULL || window.compression == Some(true) || window.tls == Some(true) {
-        return Judgement::RuledOut(numbers);
+        return Judgement::RuledOut(evidence!("{name} ran {ran:.0} % of the time"));
     }
     let (Some(idle), Some(link)) = (window.idle_processors, window.narrowest()) else {
         return Judgement::Unknown("idle processors, or the speed of the links on its way");
     };
-    let numbers = format!(
-        "{numbers} while {idle:.1} processors idled and {} carried {:.0} MB/s",
+    let numbers = evidence!(
+        "{name} ran {ran:.0} % of the time while {idle:.1} processors idled and {} carried {:.0} MB/s",
         link.name,
         link.rate / 1e6
     );

@@ -1,6 +1,6 @@
 //! `softnet_backlog`: a CPU's backlog overflows.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     judge,
 };
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(dropped) = window.softnet_dropped else { return Judgement::Unknown("the CPUs' backlogs") };
-    let numbers = format!("{dropped} packets dropped from full backlogs");
+    let numbers = evidence!("{dropped} packets dropped from full backlogs");
     match window.suffers_from(dropped) {
         Some(true) => Judgement::Limiting(1.0, numbers),
         Some(false) => Judgement::RuledOut(numbers),

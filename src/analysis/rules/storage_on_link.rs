@@ -1,6 +1,6 @@
 //! `storage_on_link`: storage traffic shares the migration's link.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::link_shared::Crowd;
 use super::window::Window;
 
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
 const WORTH: f64 = 0.01;
 
 /// As `link_shared`, with the part of the others' bytes that is storage; that rule takes the rest.
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let Some(crowd) = Crowd::of(window) else {
         return Judgement::Unknown("the speed of the links on its way");
     };
@@ -33,7 +33,8 @@ fn judge(window: &Window) -> Judgement {
     let Some(storage) = crowd.storage else {
         return Judgement::Unknown("this host's connections on ports of storage");
     };
-    let numbers = format!("{}, {:.0} MB/s of that storage", crowd.numbers(), storage / 1e6);
+    let shared = crowd.numbers();
+    let numbers = evidence!("{}, {:.0} MB/s of that storage", shared.words(), storage / 1e6);
     if storage < WORTH * crowd.others {
         return Judgement::RuledOut(numbers);
     }

@@ -1,6 +1,6 @@
 //! `traffic_shaping`: a queueing discipline of this host paces the flow.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::Window;
 
 /// The rule.
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
 /// up to a tenth of a second apart: three quarters of the rate is all of it.
 const FULL: f64 = 0.75;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     let shaped = window.links.iter().find_map(|link| Some((link, link.shaped?)));
     let Some((link, rate)) = shaped else {
         return Judgement::RuledOut("no discipline on the way has a rate".into());
     };
-    let numbers = format!(
+    let numbers = evidence!(
         "{}: {:.0} of {:.0} MB/s let through, {}, {:.0} kB wait",
         link.name,
         link.rate / 1e6,

@@ -1,6 +1,6 @@
 //! `wrong_link`: the migration runs over a link other than the one meant for it, or a faster idle one exists.
 
-use super::contract::{Judgement, Pool, Rule, BOTH};
+use super::contract::{evidence, Judgement, Pool, Rule, BOTH};
 use super::window::{LinkWindow, Meant, Window};
 
 /// The rule.
@@ -20,7 +20,7 @@ const FASTER: f64 = 2.0;
 /// A link that carries less than a tenth of what it can is nearly idle.
 const IDLE: f64 = 0.1;
 
-fn judge(window: &Window) -> Judgement {
+fn judge(window: &Window) -> Judgement<'_> {
     if let Some(meant) = &window.meant {
         return by_word(meant, window);
     }
@@ -29,14 +29,14 @@ fn judge(window: &Window) -> Judgement {
         return Judgement::Unknown("the speed of the links on its way");
     };
     if link.is_full() != Some(true) {
-        return Judgement::RuledOut(format!("{} has room", link.name));
+        return Judgement::RuledOut(evidence!("{} has room", link.name));
     }
     let beside = |other: &&LinkWindow| link.wire.master.is_empty() || other.wire.master != link.wire.master;
     let others = window.others.iter().filter(beside).filter_map(|other| Some((other, other.speed?)));
     let idle = others.filter(|(other, of)| *of >= FASTER * speed && other.rate <= IDLE * of);
     match idle.max_by(|a, b| a.1.total_cmp(&b.1)) {
         Some((other, of)) => {
-            let numbers = format!(
+            let numbers = evidence!(
                 "{} is full at {:.0} MB/s, {} could carry {:.0} MB/s and carries {:.0}",
                 link.name,
                 speed / 1e6,
@@ -52,16 +52,16 @@ fn judge(window: &Window) -> Judgement {
 }
 
 /// The operator's word is proof: what limits it on a link that is not meant for it is not the question.
-fn by_word(meant: &Meant, window: &Window) -> Judgement {
+fn by_word<'w>(meant: &'w Meant, window: &'w Window) -> Judgement<'w> {
     let way: Vec<&str> = window.links.iter().map(|link| link.name.as_str()).collect();
     match (meant.taken, meant.up.is_empty()) {
-        (true, _) => Judgement::RuledOut(format!("{}: meant for migrations", way.join(", "))),
+        (true, _) => Judgement::RuledOut(evidence!("{}: meant for migrations", way.join(", "))),
         (false, true) => {
-            Judgement::Limiting(1.0, format!("over {}: no link meant for migrations is up", way.join(", ")))
+            Judgement::Limiting(1.0, evidence!("over {}: no link meant for migrations is up", way.join(", ")))
         }
         (false, false) => Judgement::Limiting(
             1.0,
-            format!(
+            evidence!(
                 "over {}, not over {} that is meant for migrations",
                 way.join(", "),
                 meant.up.join(" or ")
@@ -89,10 +89,10 @@ mod tests {
         };
         let judged = judge(&window);
         assert!(matches!(&judged, Judgement::Limiting(share, numbers)
-            if (share - 0.9).abs() < 0.01 && numbers.contains("ens1")));
+            if (share - 0.9).abs() < 0.01 && numbers.words().contains("ens1")));
         let roomy = Window { links: vec![link("eno1", 60e6, 125e6)], ..window.clone() };
         assert!(matches!(judge(&roomy), Judgement::RuledOut(_)));
-        assert!(matches!(judge(&Window { others: Vec::new(), ..window }), Judgement::RuledOut(_)));
+        assert!(matches!(judge(&Window { others: Vec::new(), ..window.clone() }), Judgement::RuledOut(_)));
         assert!(matches!(judge(&Window::example()), Judgement::Unknown(_)));
     }
 
@@ -104,7 +104,7 @@ mod tests {
         };
         assert!(matches!(judge(&window(true, &["eno1"])), Judgement::RuledOut(_)));
         assert!(
-            matches!(judge(&window(false, &["ens3"])), Judgement::Limiting(_, numbers) if numbers.contains("ens3"))
+            matches!(judge(&window(false, &["ens3"])), Judgement::Limiting(_, numbers) if numbers.words().contains("ens3"))
         );
         assert!(matches!(judge(&window(false, &[])), Judgement::Limiting(..)));
     }

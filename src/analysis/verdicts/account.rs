@@ -4,6 +4,7 @@ use crate::analysis::rules::contract::{Judgement, Pool};
 use crate::analysis::rules::window::Window;
 use crate::analysis::rules::{rdma_congestion, RULES, UNKNOWN};
 use crate::sample::migration::Direction;
+use std::sync::Arc;
 
 /// One cause's part of a window.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +13,8 @@ pub struct Share {
     pub cause: &'static str,
     /// Between 0 and 1.
     pub share: f64,
-    /// The numbers, or what is missing.
-    pub evidence: String,
+    /// The numbers, or what is missing. It is written once, and kept by all who remember the share.
+    pub evidence: Arc<str>,
 }
 
 /// How small a share is not worth a word.
@@ -27,7 +28,7 @@ pub fn divide(window: &Window) -> Vec<Share> {
         let unexplained = take(window, pool, part * left, &mut shares);
         // At its destination a migration is judged by what happens there; the rest is the source's to tell.
         if window.direction == Direction::Outgoing {
-            add(&mut shares, UNKNOWN, unexplained, missing(window, pool));
+            add(&mut shares, UNKNOWN, unexplained, || missing(window, pool));
         }
     }
     shares
@@ -59,19 +60,20 @@ fn take(window: &Window, pool: Pool, part: f64, shares: &mut Vec<Share>) -> f64 
         if let Judgement::Limiting(share, evidence) = (rule.judge)(window) {
             let taken = left * share.clamp(0.0, 1.0);
             left -= taken;
-            add(shares, rule.cause, taken, evidence);
+            add(shares, rule.cause, taken, || evidence.words());
         }
     }
     left
 }
 
-fn add(shares: &mut Vec<Share>, cause: &'static str, share: f64, evidence: String) {
+/// Adds a cause's share; its evidence is put into words only if the share is worth one.
+fn add(shares: &mut Vec<Share>, cause: &'static str, share: f64, evidence: impl FnOnce() -> String) {
     if share < NOTHING {
         return;
     }
     match shares.iter_mut().find(|known| known.cause == cause) {
         Some(known) => known.share += share,
-        None => shares.push(Share { cause, share, evidence }),
+        None => shares.push(Share { cause, share, evidence: evidence().into() }),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::analysis::migrations::migration::{Phase, PHASES};
 use crate::analysis::rules::{RULES, UNKNOWN};
 use crate::sample::monotonic::Monotonic;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A step whose hypervisor was not heard for this long is booked as it looked.
@@ -30,7 +31,7 @@ pub struct Ledger {
     /// Seconds by phase (its place in `PHASES`) and cause.
     pub seconds: BTreeMap<(usize, &'static str), f64>,
     /// What was last found of each, by the same.
-    pub evidence: BTreeMap<(usize, &'static str), String>,
+    pub evidence: BTreeMap<(usize, &'static str), Arc<str>>,
 }
 
 /// Seconds that were booked: phase, cause, how long.
@@ -73,7 +74,7 @@ impl Ledger {
         let place = PHASES.iter().position(|known| *known == phase).unwrap_or(0);
         for share in shares {
             *self.seconds.entry((place, share.cause)).or_default() += share.share * time.as_secs_f64();
-            self.evidence.insert((place, share.cause), share.evidence.clone());
+            self.evidence.insert((place, share.cause), Arc::clone(&share.evidence));
         }
         shares.iter().map(|share| (phase, share.cause, share.share * time.as_secs_f64())).collect()
     }
@@ -135,13 +136,13 @@ mod tests {
         ledger.finish(Some(at(600)));
         assert!((ledger.seconds[&(1, "link_shared")] - 0.6).abs() < 1e-9);
         assert!((ledger.seconds[&(2, "link_shared")] - 0.4).abs() < 1e-9);
-        assert_eq!(ledger.evidence[&(2, "link_shared")], "eth0: full");
+        assert_eq!(&*ledger.evidence[&(2, "link_shared")], "eth0: full");
         assert!(ledger.finish(Some(at(0))).is_empty(), "once");
     }
 
     #[test]
     fn what_holds_copies_only_is_not_of_the_pause() {
-        let share = |cause, share| Share { cause, share, evidence: String::new() };
+        let share = |cause, share| Share { cause, share, evidence: "".into() };
         let mut ledger = Ledger::default();
         let both = vec![share("bandwidth_cap", 0.8), share("traffic_shaping", 0.2)];
         ledger.note((at(0), at(1000)), Phase::MemoryCopy, both);

@@ -15,7 +15,7 @@ pub fn verdicts(shown: &[&Entry], courses: &Courses) -> Vec<Verdict> {
             cause: share.cause,
             seconds: share.share * course.lately().as_secs_f64(),
             share: share.share,
-            evidence: share.evidence.clone(),
+            evidence: share.evidence.to_string(),
         });
         let phases = JUDGED.iter().filter_map(|phase| phase_of(course, *phase)).collect();
         Some(Verdict { migration: entry.migration.key, now, phases })
@@ -31,7 +31,7 @@ fn phase_of(course: &Course, phase: Phase) -> Option<PhaseVerdict> {
         cause: key.1,
         seconds: *seconds,
         share: seconds / sum.max(f64::MIN_POSITIVE),
-        evidence: course.ledger.evidence.get(key).cloned().unwrap_or_default(),
+        evidence: course.ledger.evidence.get(key).map(ToString::to_string).unwrap_or_default(),
     };
     let mut parts: Vec<Part> = seconds().map(part).collect();
     parts.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));

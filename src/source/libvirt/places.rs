@@ -15,7 +15,7 @@ use tokio::time::timeout;
 /// would tell everything twice.
 pub const USUAL: [&str; 2] = ["/run/libvirt/virtqemud-sock-ro", "/run/libvirt/libvirt-sock-ro"];
 /// How often the usual places are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+pub const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Watches all daemons until the orders end.
 pub async fn watch_all(mut orders: watch::Receiver<Orders>, clock: Now, board: Board) {

@@ -14,7 +14,7 @@ use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::Column;
 use crate::sample::subject::Key;
 use crate::source::contract::{Context, Reading, SourceError};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 pub mod answer;
@@ -117,8 +117,8 @@ impl Command {
 pub struct Ethtool {
     session: Session,
     family: Family,
-    /// What a link's driver does not answer.
-    unsupported: HashSet<(Key, Command)>,
+    /// The links whose drivers do not answer a question.
+    unsupported: HashMap<Command, HashSet<Key>>,
     generation: u64,
     /// The links of the table.
     asked: Choice,
@@ -134,7 +134,7 @@ impl Ethtool {
             Ok(family) => Ok(Self {
                 session,
                 family,
-                unsupported: HashSet::new(),
+                unsupported: HashMap::new(),
                 generation: 0,
                 asked: Choice::default(),
             }),
@@ -146,7 +146,7 @@ impl Ethtool {
     }
 
     /// Asks exported links one question and makes a table of the answers: a row for each link whose driver knows the
-    /// question, as far as that is known. `parse` gets a row whose cells all say `Unsupported` and sets what the
+    /// question. `parse` gets a row whose cells all say `Unsupported` and sets what the
     /// answer holds.
     pub fn table(
         &mut self,
@@ -159,9 +159,9 @@ impl Ethtool {
         let links = &context.links;
         self.forget_the_gone(links);
         let mut asked = std::mem::take(&mut self.asked);
-        asked.renew(links, |link| !self.unsupported.contains(&(link.key, command)));
+        asked.renew(links, |link| !self.is_unsupported(link, command));
         let mut block = Block::new(source, context.now, columns, asked.subjects().clone());
-        let known = self.unsupported.len();
+        let known = self.count_unsupported(command);
         let problems = self.ask_each(command, asked.of(links), |row, _, answer| {
             let gap = answer.err().unwrap_or(Gap::Unsupported);
             block.set_row(row, columns.iter().map(|_| Cell::gap(gap)));
@@ -169,8 +169,10 @@ impl Ethtool {
                 parse(payload, row, &mut block);
             }
         })?;
-        if self.unsupported.len() > known {
+        if self.count_unsupported(command) > known {
             asked.forget();
+            asked.renew(links, |link| !self.is_unsupported(link, command));
+            block = block.narrowed(asked.subjects().clone());
         }
         self.asked = asked;
         Ok(Reading { problems, ..Reading::of(block) })
@@ -186,7 +188,7 @@ impl Ethtool {
     ) -> Result<Vec<String>, SourceError> {
         let mut problems = Problems::new(command.what());
         for (row, link) in links.enumerate() {
-            if self.unsupported.contains(&(link.key, command)) {
+            if self.is_unsupported(link, command) {
                 each(row, link, Err(Gap::Unsupported));
                 continue;
             }
@@ -194,7 +196,7 @@ impl Ethtool {
             match self.session.ask(&mut request, |message| each(row, link, Ok(message.payload))) {
                 Ok(()) => {}
                 Err(NetlinkError::Kernel(libc::EOPNOTSUPP)) => {
-                    self.unsupported.insert((link.key, command));
+                    self.unsupported.entry(command).or_default().insert(link.key);
                     each(row, link, Err(Gap::Unsupported));
                 }
                 Err(error) => each(row, link, Err(problems.note(link, error)?)),
@@ -214,10 +216,18 @@ impl Ethtool {
         Ok(names)
     }
 
+    fn is_unsupported(&self, link: &Link, command: Command) -> bool {
+        self.unsupported.get(&command).is_some_and(|known| known.contains(&link.key))
+    }
+
+    fn count_unsupported(&self, command: Command) -> usize {
+        self.unsupported.get(&command).map_or(0, HashSet::len)
+    }
+
     fn forget_the_gone(&mut self, links: &Links) {
         if self.generation != links.generation && !self.unsupported.is_empty() {
             let keys: HashSet<Key> = links.exported().iter().map(|link| link.key).collect();
-            self.unsupported.retain(|(key, _)| keys.contains(key));
+            self.unsupported.values_mut().for_each(|known| known.retain(|key| keys.contains(key)));
         }
         self.generation = links.generation;
     }
