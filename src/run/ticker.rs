@@ -28,9 +28,9 @@ const FEW: usize = 10;
 const GRACE: Duration = Duration::from_millis(250);
 /// Time between two readings of the wires.
 const FAST: Duration = Duration::from_millis(100);
-/// Beyond fifty guests that move at once all of them are read less often, at the least four times a second, so that they
+/// Beyond forty guests that move at once all of them are read less often, at the least four times a second, so that they
 /// take no more than a fiftieth of a core together (measured with a hundred: `cargo xtask bench migrations`).
-const EACH: Duration = Duration::from_millis(2);
+const EACH: Duration = Duration::from_micros(2500);
 const SLOWEST: Duration = Duration::from_millis(250);
 
 /// One tick in progress.

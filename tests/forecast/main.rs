@@ -53,7 +53,7 @@ proptest! {
         // A step is 50 ms; where in a step it ends is chance, and where a sweep stands when pages are collected as well.
         let near = if guest.sweeps { 0.3 } else { 0.05 };
         let (total, was) = (told.total(), ended.copy + ended.pause);
-        prop_assert!((total - was).abs() <= near * was + 0.1, "told {total:.2} s, was {was:.2} s: {guest:?} {rate} {limit}");
+        prop_assert!((total - was).abs() <= near * was + 0.15, "told {total:.2} s, was {was:.2} s: {guest:?} {rate} {limit}");
         prop_assert!((told.pause - ended.pause).abs() <= 0.075, "told {:.3} s of pause, was {:.3}", told.pause, ended.pause);
     }
 
@@ -134,7 +134,7 @@ fn a_forecast_in_flight_is_near_and_scored() {
     let guest = Guest { pages: 65_536, working_set: 8192, rate: 15e6, sweeps: false, seed: 3 };
     let mut scores = Vec::new();
     let ended = follow(&guest, (30e6, 0.3), 60.0, Some(&workload(&guest)), |_, outlook| {
-        scores.clone_from(&outlook.scores)
+        scores.clone_from(&outlook.scores);
     });
     assert!(ended.done);
     assert!(scores.len() == 3 && scores.iter().all(|score| score.total_error.abs() < 0.1), "{scores:?}");
