@@ -25,6 +25,8 @@ const MARGIN: f64 = 0.1;
 const SURE: u32 = 2;
 /// A hypervisor's own limit holds the rate if it comes this near to it.
 const AT_CAP: f64 = 0.9;
+/// Guests that are remembered at most; a host has a few hundred.
+const MOST_REMEMBERED: usize = 4096;
 /// What a limited migration's pause is sent at where no link's rate is known: 10 Gbit/s, as nearly all hosts have.
 const USUAL_LINK: f64 = 1.25e9;
 
@@ -37,6 +39,8 @@ pub struct Journey {
     told: Vec<Told>,
     last: Option<Outlook>,
     scores: Option<Vec<Score>>,
+    /// What was seen of its guest is kept for the next time.
+    remembered: bool,
 }
 
 /// What is known beside the migration itself.
@@ -52,6 +56,8 @@ pub struct Beside<'a> {
 #[derive(Debug, Default)]
 pub struct Journeys {
     by_migration: HashMap<Key, Journey>,
+    /// How guests wrote when they moved last, by name.
+    remembered: HashMap<String, Workload>,
 }
 
 impl Journeys {
@@ -59,6 +65,7 @@ impl Journeys {
     pub fn note(&mut self, entries: &[Entry], now: Monotonic) {
         let keys: HashSet<Key> = entries.iter().map(|entry| entry.migration.key).collect();
         self.by_migration.retain(|key, _| keys.contains(key));
+        self.remember(entries);
         let leaves = |entry: &&Entry| {
             entry.migration.direction == Direction::Outgoing
                 && entry.migration.confirmed
@@ -66,6 +73,22 @@ impl Journeys {
         };
         for entry in entries.iter().filter(leaves) {
             self.by_migration.entry(entry.migration.key).or_default().note(entry, now);
+        }
+    }
+
+    /// A guest that moves again writes as it did the last time, until there is better to know.
+    fn remember(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().filter(|entry| !entry.migration.is_on()) {
+            let Some(journey) = self.by_migration.get_mut(&entry.migration.key) else { continue };
+            let fresh = !std::mem::replace(&mut journey.remembered, true);
+            let seen = journey.dirtied.dirtying(None).filter(|_| fresh);
+            let Some((dirtying, memory)) = seen.zip(entry.migration.progress.memory_total) else { continue };
+            if self.remembered.len() >= MOST_REMEMBERED {
+                self.remembered.clear();
+            }
+            let zero_share = zero_share(&entry.migration, None);
+            let guest = Workload { memory: memory as f64, zero_share, dirtying };
+            self.remembered.insert(entry.migration.vm.clone(), guest);
         }
     }
 
@@ -78,7 +101,9 @@ impl Journeys {
     ) -> Vec<Outlook> {
         let of = |entry: &&Entry| {
             let journey = self.by_migration.get_mut(&entry.migration.key)?;
-            Some(journey.outlook(entry, beside(&entry.migration), now))
+            let beside = beside(&entry.migration);
+            let known = beside.known.or(self.remembered.get(&entry.migration.vm));
+            Some(journey.outlook(entry, Beside { known, ..beside }, now))
         };
         shown.iter().filter_map(of).collect()
     }
