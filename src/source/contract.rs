@@ -119,6 +119,8 @@ pub struct Reading {
     pub unchanged: bool,
     /// It need not be asked again for this long, unless links change or a migration is followed.
     pub rest: Duration,
+    /// The name of another source whose last reading no longer holds, and of which the kernel sends no event.
+    pub outdates: Option<&'static str>,
 }
 
 impl Reading {
@@ -151,6 +153,11 @@ pub enum Pace {
     /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
     /// every tick.
     Migration,
+    /// The same, but four times a second while there is a hypervisor and nothing moves yet: what shows a migration first.
+    Lookout,
+    /// While a migration is followed like `Migration`; otherwise when the source asks for it (`Reading::rest`), and never
+    /// so often that it takes more than a ten-thousandth of a core.
+    Background,
     /// Every second, and four times a second while a migration is followed: what holds links back.
     Near,
     /// At start, when links change, and at least this often; less often where a reading is so dear that it would
