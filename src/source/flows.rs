@@ -72,6 +72,8 @@ struct Flows {
     table: Table,
     generation: u64,
     looked: Option<Monotonic>,
+    /// When connections were listed last, anywhere.
+    listed: Monotonic,
     scanned: Option<Monotonic>,
     /// Ports that hypervisors listen on, beside the usual ones.
     listened: Vec<(u64, u16)>,
@@ -120,7 +122,7 @@ impl Flows {
         if moving > 0 {
             return passed >= CLOSE_LOOK.max(LOOK_EACH.saturating_mul(moving)).min(LOOK);
         }
-        passed >= LOOK || (passed >= STIR && self.spaces.iter_mut().any(Space::stirs))
+        passed >= LOOK || (context.now.since(self.listed) >= STIR && self.spaces.iter_mut().any(Space::stirs))
     }
 
     /// Opens a space for every namespace that has a hypervisor in it, and leaves those that have none.
@@ -194,6 +196,7 @@ impl Flows {
             let stirs = self.spaces[at].stirs();
             if stirs || anyhow || !self.spaces[at].counts_opened() {
                 self.look_in(at, all, context);
+                self.listed = context.now;
             }
         }
         if self.strangers.len() > 100_000 {
