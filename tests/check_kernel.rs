@@ -203,7 +203,7 @@ fn a_link_that_storage_uses() {
 
         // Reading ends with the connection.
         std::thread::spawn(move || std::io::copy(&mut disk, &mut std::io::sink()));
-        let writes = Beside::repeat(move || initiator.write_all(&[7; 65_536]).expect("taken"));
+        let writes = Beside::repeat(move || initiator.write_all(&[7; 8192]).expect("taken"));
         let (code, found) = flags();
         let (device, _, ratio, _) = of_storage(&found).expect("a flag");
         assert_eq!((code, device.as_str(), found.len()), (Some(1), "v0", 2), "and it is shaped: {found:?}");

@@ -5,7 +5,7 @@
 //! cheaper than a list of connections, for which the kernel walks its whole table.
 
 use crate::source::contract::KeptFile;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The counts that change when connections come.
 const WATCHED: [&str; 3] = ["ActiveOpens", "PassiveOpens", "CurrEstab"];
@@ -19,7 +19,7 @@ pub struct Opened {
 
 impl Opened {
     /// Of the namespace of the process whose folder in /proc this is; `None` where the kernel does not tell.
-    pub fn of(process: PathBuf) -> Option<Self> {
+    pub fn of(process: &Path) -> Option<Self> {
         let mut opened = Self { file: KeptFile::open(process.join("net/snmp")).ok()?, last: None };
         opened.count().map(|_| opened)
     }
@@ -52,16 +52,16 @@ fn parse(text: &str) -> Option<[u64; 3]> {
 mod tests {
     use super::{parse, Opened};
     use std::net::{TcpListener, TcpStream};
-    use std::path::PathBuf;
+    use std::path::Path;
 
     #[test]
     fn a_new_connection_is_noticed() {
-        let mut opened = Opened::of(PathBuf::from("/proc/self")).expect("a kernel with TCP");
+        let mut opened = Opened::of(Path::new("/proc/self")).expect("a kernel with TCP");
         assert!(opened.may_differ(), "the first time");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let _ours = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         assert!(opened.may_differ());
-        assert!(Opened::of(PathBuf::from("/nowhere")).is_none());
+        assert!(Opened::of(Path::new("/nowhere")).is_none());
     }
 
     #[test]

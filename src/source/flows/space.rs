@@ -45,7 +45,7 @@ impl Space {
     pub fn open(namespace: u64, own: u64, pid: u32, roots: &Roots) -> Result<Self, SourceError> {
         let foreign = namespace != own;
         let own_or = if foreign { pid.to_string() } else { "self".to_owned() };
-        let opened = Opened::of(roots.proc.join(own_or));
+        let opened = Opened::of(&roots.proc.join(own_or));
         let failed = |error| SourceError::Netlink { what: "opening a socket for sockets", error };
         let make = || -> Result<Self, NetlinkError> {
             Ok(Self {
