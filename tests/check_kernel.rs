@@ -4,7 +4,11 @@
 
 mod support;
 
+use miglink::source::transport::namespace;
 use serde_json::Value;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use support::exporter::{wait_for, Exporter};
 use support::{connect, in_namespace, run, Beside, Peer};
@@ -100,7 +104,7 @@ fn a_link_that_is_shaped() {
         wait_for("its flag", || slows("traffic_shaping", "memory_copy") == Some(1.0));
         assert_eq!(slows("traffic_shaping", "state_transfer"), Some(1.0));
         assert_eq!(slows("mtu_mismatch", "memory_copy"), Some(0.0));
-        assert_eq!(slows("storage_on_link", "memory_copy"), None, "nobody can tell");
+        wait_for("a second look", || slows("storage_on_link", "memory_copy") == Some(0.0));
         assert_eq!(slows("single_stream", "state_transfer"), None, "a phase that it does not hold in");
         let ratio = exporter.value("miglink_link_slowdown_ratio{device=\"v0\",phase=\"memory_copy\"}");
         assert!(ratio.is_some_and(|ratio| ratio > 90.0), "{ratio:?}");
@@ -176,6 +180,42 @@ fn a_link_that_others_use() {
         let shared = found.iter().find(|(_, cause, ..)| cause == "link_shared");
         assert!(shared.is_some_and(|(device, _, ratio, _)| device == "v0" && *ratio > 1.5), "{found:?}");
         assert_eq!((code, found.len()), (Some(1), 2), "and it is shaped: {found:?}");
+    });
+}
+
+#[test]
+fn a_link_that_storage_uses() {
+    in_namespace("a_link_that_storage_uses", || {
+        let peer = Peer::new();
+        connect("v0", &peer);
+        run("tc qdisc add dev v0 root tbf rate 80mbit burst 32k latency 50ms");
+        let place = format!("/proc/{}/ns/net", peer.pid());
+        let listen = || TcpListener::bind("10.77.0.2:3260");
+        let target = namespace::inside(Path::new(&place), listen).expect("the peer").expect("a port");
+        let mut initiator = TcpStream::connect("10.77.0.2:3260").expect("connected");
+        let (mut disk, _) = target.accept().expect("accepted");
+        let of_storage =
+            |found: &[Flag]| found.iter().find(|(_, cause, ..)| cause == "storage_on_link").cloned();
+        let (_, found) = flags();
+        assert_eq!(of_storage(&found), None, "it is idle: {found:?}");
+        let (_, said, _) = check(&["--verbose", "--for", "2s", "--link", "v0"]);
+        assert!(said.contains("1 connection of iSCSI received 0 MB/s and sent 0 MB/s"), "{said}");
+
+        // Reading ends with the connection.
+        std::thread::spawn(move || std::io::copy(&mut disk, &mut std::io::sink()));
+        let writes = Beside::repeat(move || initiator.write_all(&[7; 8192]).expect("taken"));
+        let (code, found) = flags();
+        let (device, _, ratio, _) = of_storage(&found).expect("a flag");
+        assert_eq!((code, device.as_str(), found.len()), (Some(1), "v0", 2), "and it is shaped: {found:?}");
+        assert!((1.5..2.1).contains(&ratio), "an even share is the least: {ratio}");
+        let exporter = Exporter::start(&[]);
+        let series =
+            "miglink_link_slows_migration{device=\"v0\",phase=\"memory_copy\",cause=\"storage_on_link\"}";
+        wait_for("its flag", || exporter.value(series) == Some(1.0));
+        assert!(exporter.get("/api/v1/links").text().contains("1 connection of iSCSI"));
+        drop((exporter, writes));
+        let (_, said, _) = check(&["--verbose", "--for", "2s", "--link", "v0"]);
+        assert!(said.contains("no storage connection leaves by this link"), "{said}");
     });
 }
 

@@ -129,6 +129,23 @@ fn on_an_unusual_port_the_descriptor_gives_it_away() {
 }
 
 #[test]
+fn a_beginning_is_seen_before_the_next_list_is_due() {
+    in_namespace("a_beginning_is_seen_before_the_next_list_is_due", || {
+        let mut pair = Pair::new("10.77.0.2:49152", "10.77.0.2:49152");
+        let mut watch = Watch::new();
+        watch.follow(&[&pair.here]);
+        watch.rest();
+        assert_eq!(watch.read().len(), 1);
+        watch.read();
+        assert!(watch.last.unchanged, "nothing was opened in half a second");
+        watch.read();
+        assert!(!watch.last.unchanged, "what is known is read again every second");
+        pair.dial("10.77.0.2:49152");
+        assert_eq!(watch.read().len(), 2, "half a second later");
+    });
+}
+
+#[test]
 fn ipv6_and_mapped_addresses_are_as_people_write_them() {
     in_namespace("ipv6_and_mapped_addresses_are_as_people_write_them", || {
         let mut pair = Pair::new("[::]:49152", "10.77.0.2:49152");

@@ -47,6 +47,7 @@ pub struct Plan {
     generation: u64,
     guests: u64,
     newest_process: Option<u32>,
+    outdated: bool,
     failures: u32,
 }
 
@@ -54,7 +55,8 @@ impl Plan {
     /// A source that was never read: due at once.
     pub fn new(pace: Pace) -> Self {
         let (took, rest) = (Duration::ZERO, Duration::ZERO);
-        Self { pace, last: None, took, rest, generation: 0, guests: 0, newest_process: None, failures: 0 }
+        let (newest_process, outdated) = (None, false);
+        Self { pace, last: None, took, rest, generation: 0, guests: 0, newest_process, outdated, failures: 0 }
     }
 
     /// Whether it is due now, when the links are of this generation.
@@ -72,17 +74,17 @@ impl Plan {
                 let rested = now.since(last) + SLACK >= self.rest;
                 now.since(last) + SLACK >= self.stretched(SECOND) && (started || rested)
             }
-            Pace::Migration if self.guests != occasion.guests => true,
+            Pace::Migration | Pace::Lookout if self.guests != occasion.guests => true,
             // Without a hypervisor there is nothing to hear; a new one is looked at as soon as it is found.
-            Pace::Migration if !occasion.has_guests => now.since(last) >= QUIET,
-            Pace::Migration => match occasion.close {
-                Some(every) => now.since(last) + every / 4 >= every.max(self.took * CLOSE),
-                None => now.since(last) + SLACK >= SECOND.max(self.took * THOUSANDTH),
-            },
+            Pace::Migration | Pace::Lookout if !occasion.has_guests => now.since(last) >= QUIET,
+            Pace::Migration | Pace::Lookout | Pace::Background => {
+                let (slack, pause) = self.followed(occasion.close);
+                now.since(last) + slack >= pause
+            }
             Pace::Near if occasion.close.is_some() => {
                 now.since(last) + NEAR / 4 >= NEAR.max(self.took * CLOSE)
             }
-            Pace::Change(_) | Pace::Near if self.generation != occasion.generation => {
+            Pace::Change(_) | Pace::Near if self.outdated || self.generation != occasion.generation => {
                 now.since(last) >= self.took * ON_CHANGE
             }
             // Half a tick of slack: a source of one second must be due at the next tick, not at the one after it.
@@ -93,6 +95,22 @@ impl Plan {
                 now.since(last) + SLACK >= self.stretched(every) && self.has_rested(now, last, occasion)
             }
         }
+    }
+
+    /// Of what follows migrations: the time between two readings, and how much of it may be missing.
+    fn followed(&self, close: Option<Duration>) -> (Duration, Duration) {
+        match (close, self.pace) {
+            (Some(every), _) => (every / 4, every.max(self.took * CLOSE)),
+            (None, Pace::Lookout) => (LOOKOUT / 4, LOOKOUT.max(self.took * THOUSANDTH)),
+            (None, Pace::Background) => (SLACK, self.asked()),
+            (None, _) => (SLACK, SECOND.max(self.took * THOUSANDTH)),
+        }
+    }
+
+    /// The rest that a source asked for; one that wants to be read every second does so for a moment only.
+    fn asked(&self) -> Duration {
+        let share = if self.rest > SECOND { TEN_THOUSANDTH } else { ON_CHANGE };
+        self.rest.max(self.took * share)
     }
 
     /// Whether it was left alone for as long as it asked for, or there is a reason not to.
@@ -109,6 +127,12 @@ impl Plan {
     /// It is being read, knowing as much as was known on this occasion.
     pub fn sent(&mut self, occasion: Occasion) {
         (self.guests, self.newest_process) = (occasion.guests, occasion.newest_process);
+        self.outdated = false;
+    }
+
+    /// Another source has seen that what it said no longer holds: it is read again as if links had changed.
+    pub fn outdate(&mut self) {
+        self.outdated = true;
     }
 
     /// It was read, or it failed.
@@ -144,7 +168,8 @@ impl Plan {
     pub fn is_fresh(&self, then: Monotonic, now: Monotonic, tick: Duration, deadline: Duration) -> bool {
         let expected = match self.pace {
             Pace::Fast | Pace::Tick | Pace::HardwareTick => tick.max(self.rest),
-            Pace::Migration => tick.max(self.took * THOUSANDTH),
+            Pace::Migration | Pace::Lookout => tick.max(self.took * THOUSANDTH),
+            Pace::Background => tick.max(self.asked()),
             Pace::Near | Pace::Started => self.stretched(SECOND).max(self.rest),
             Pace::Change(every) => self.stretched(every).max(self.rest),
         };
@@ -153,6 +178,9 @@ impl Plan {
 }
 
 const SLACK: Duration = Duration::from_millis(500);
+/// Between two looks whether a migration begins: a verdict is owed within two seconds of its first byte, and a quarter of
+/// a second is what a look costs least at (a reading that finds nothing opened takes 0.03 ms, a wake-up as much).
+pub const LOOKOUT: Duration = Duration::from_millis(250);
 /// A host without hypervisors is looked at this often by what follows them.
 const QUIET: Duration = Duration::from_secs(10);
 /// Between two readings of what holds links back, while a migration is followed: twice within the half second after
@@ -197,6 +225,19 @@ mod tests {
         plan.done(at(0), Duration::from_millis(1), 1, true);
         assert!(!plan.is_due(at(1000), links(1)));
         assert!(plan.is_due(at(1000), links(2)));
+    }
+
+    #[test]
+    fn what_no_longer_holds_is_read_again() {
+        let mut plan = Plan::new(Pace::Change(Duration::from_secs(60)));
+        plan.done(at(0), Duration::from_millis(1), 1, true);
+        plan.sent(links(1));
+        plan.outdate();
+        plan.done(at(500), Duration::from_millis(1), 1, true);
+        assert!(plan.is_due(at(1000), links(1)), "told while it was being read");
+        plan.sent(links(1));
+        plan.done(at(1000), Duration::from_millis(1), 1, true);
+        assert!(!plan.is_due(at(2000), links(1)));
     }
 
     #[test]
@@ -279,6 +320,36 @@ mod tests {
         }
         assert!(!plan.is_due(at(800), close), "2 ms ten times a second would be two hundredths");
         assert!(plan.is_due(at(1000), close));
+    }
+
+    #[test]
+    fn a_beginning_is_looked_out_for_four_times_a_second() {
+        let idle = Occasion { has_guests: true, ..links(1) };
+        let mut plan = Plan::new(Pace::Lookout);
+        plan.done(at(0), Duration::from_micros(50), 1, true);
+        assert!(!plan.is_due(at(100), idle) && plan.is_due(at(240), idle));
+        assert!(!plan.is_due(at(1000), links(1)), "no hypervisor");
+        assert!(plan.is_due(at(100), Occasion { close: Some(Duration::from_millis(100)), ..idle }));
+        plan.done(at(250), Duration::from_micros(500), 1, true);
+        for time in 1..9 {
+            plan.done(at(250 + time * 500), Duration::from_micros(500), 1, true);
+        }
+        assert!(!plan.is_due(at(4500), idle) && plan.is_due(at(4750), idle), "half a millisecond is dear");
+    }
+
+    #[test]
+    fn what_is_in_the_background_takes_a_ten_thousandth() {
+        let close = Occasion { close: Some(Duration::from_millis(100)), ..links(1) };
+        let mut plan = Plan::new(Pace::Background);
+        plan.done(at(0), Duration::from_millis(4), 1, true);
+        plan.rest(Duration::from_secs(1));
+        assert!(!plan.is_due(at(400), links(1)) && plan.is_due(at(1000), links(1)), "a second look soon");
+        plan.done(at(1000), Duration::from_millis(4), 1, true);
+        plan.rest(Duration::from_secs(30));
+        assert!(!plan.is_due(at(31_000), links(1)) && plan.is_due(at(41_000), links(1)));
+        assert!(plan.is_due(at(2000), close));
+        let second = Duration::from_secs(1);
+        assert!(plan.is_fresh(at(1000), at(120_000), second, second));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Signs {
     pub threads: Option<Arc<Vec<Thread>>>,
     /// What hypervisors told.
     pub told: Vec<Told>,
+    /// The tables are those of the reading before.
+    pub unchanged: bool,
 }
 
 impl Signs {
@@ -27,6 +29,7 @@ impl Signs {
             flows: reading.flows.take(),
             threads: reading.threads.take(),
             told: std::mem::take(&mut reading.told),
+            unchanged: reading.unchanged,
         }
     }
 }

@@ -158,8 +158,11 @@ impl State {
                     return;
                 }
                 let links = reading.links.take();
-                let signs = Signs::of(&mut reading);
+                let (signs, outdated) = (Signs::of(&mut reading), reading.outdates);
                 slot.take(reading);
+                if let Some(other) = self.slots.iter_mut().find(|slot| Some(slot.info.name) == outdated) {
+                    other.plan.outdate();
+                }
                 self.note_blocks(place);
                 if let Some(list) = links {
                     self.set_links(list);
@@ -202,7 +205,7 @@ impl State {
             self.tracker.processes(list, at);
         }
         match (self.slots[place].info.name, block) {
-            (name, Some(block)) if name == flows::SOURCE.name => {
+            (name, Some(block)) if name == flows::SOURCE.name && !signs.unchanged => {
                 self.tracker.flows(signs.flows, block, &self.links, block.read_at);
                 let entries = self.tracker.entries();
                 self.taken.extend(self.courses.go_on(entries, block, &self.links, block.read_at));

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::config::{Paces, Settings};
 use super::lane::{Done, Finished, Job, Lane, Message};
 use super::news::{self, News};
-use super::schedule::Occasion;
+use super::schedule::{Occasion, LOOKOUT};
 use super::state::State;
 use super::totals::Totals;
 use crate::analysis::migrations::table::Moment;
@@ -70,6 +70,7 @@ pub struct Ticker {
     tick: Tick,
     next_fast: Monotonic,
     next_close: Monotonic,
+    next_lookout: Monotonic,
     paces: Paces,
     /// The generation of hypervisor processes that was last acted upon.
     guests: u64,
@@ -109,6 +110,7 @@ impl Ticker {
             tick: Tick::default(),
             next_fast: Monotonic::default(),
             next_close: Monotonic::default(),
+            next_lookout: Monotonic::default(),
             paces,
             guests: 0,
             totals,
@@ -148,6 +150,8 @@ impl Ticker {
         }
         if self.close().is_some() {
             next = next.min(self.next_close);
+        } else if self.state.has_guests() {
+            next = next.min(self.next_lookout);
         }
         next
     }
@@ -198,14 +202,27 @@ impl Ticker {
         // New guests have their connections looked for at once: from then on none of them can end unheard.
         if self.guests != self.state.followed.generation {
             self.guests = self.state.followed.generation;
-            self.send_due(now, |info| info.pace == Pace::Migration);
+            self.send_due(now, |info| matches!(info.pace, Pace::Migration | Pace::Lookout));
         }
-        if let Some(every) = self.close().filter(|_| now >= self.next_close) {
-            self.send_due(now, |info| matches!(info.pace, Pace::Migration | Pace::Near));
-            self.next_close = Monotonic(now.0 + every);
-        }
+        self.look_out(now);
         if self.tick.step == Step::Idle && now.since(self.tick.began) >= self.interval {
             self.begin_tick(now);
+        }
+    }
+
+    /// Follows closely what moves, or looks out for what may begin to.
+    fn look_out(&mut self, now: Monotonic) {
+        match self.close() {
+            Some(every) if now >= self.next_close => {
+                let close = [Pace::Migration, Pace::Lookout, Pace::Background, Pace::Near];
+                self.send_due(now, |info| close.contains(&info.pace));
+                self.next_close = Monotonic(now.0 + every);
+            }
+            None if now >= self.next_lookout && self.state.has_guests() => {
+                self.send_due(now, |info| info.pace == Pace::Lookout);
+                self.next_lookout = Monotonic(now.0 + LOOKOUT);
+            }
+            _ => {}
         }
     }
 

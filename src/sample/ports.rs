@@ -33,6 +33,23 @@ pub const STORAGE: [(u16, u16); 14] = [
     (20049, 20049), // NFS over RDMA, iWARP
     (24007, 24008), // GlusterFS
 ];
+/// What is behind each of them, in their order.
+const PROTOCOLS: [&str; 14] = [
+    "NFS",
+    "SMB",
+    "NFS",
+    "iSCSI",
+    "Ceph",
+    "NVMe/TCP",
+    "SMB",
+    "Ceph",
+    "Ceph",
+    "DRBD",
+    "NVMe/TCP",
+    "NBD",
+    "NFS",
+    "GlusterFS",
+];
 /// VNC and SPICE consoles.
 const CONSOLE: (u16, u16) = (5900, 6100);
 
@@ -48,6 +65,12 @@ pub fn is_migration(port: u16) -> bool {
 /// Whether it is a port of storage.
 pub fn is_storage(port: u16) -> bool {
     is_in(port, &STORAGE)
+}
+
+/// The protocol of storage that is behind a port by default.
+pub fn storage(port: u16) -> Option<&'static str> {
+    let place = STORAGE.iter().position(|range| is_in(port, &[*range]))?;
+    Some(PROTOCOLS[place])
 }
 
 /// Whether it is a port of a guest's console.

@@ -2,14 +2,20 @@
 //!
 //! Bonds tell all by RTM_GETLINK (drivers/net/bonding/bond_netlink.c). Of a team only the membership is told here,
 //! from the links themselves: its modes live in a generic netlink family of options that only teamd writes.
+//!
+//! A bond's speed is the sum of those of its members that carry traffic (`bond_ethtool_get_link_ksettings`,
+//! drivers/net/bonding/bond_main.c). When LACP takes one in, seconds after its carrier came, no event says so: it is seen
+//! here, and link modes are asked again.
 
 use super::contract::{Context, Lane, Pace, Reading, Roots, Source, SourceError, SourceInfo};
+use super::link_modes;
 use super::rows::{KeptSubjects, Keys};
 use super::transport::message::Request;
 use super::transport::netlink::{NetlinkError, Protocol, Session};
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::monotonic::Monotonic;
+use crate::sample::subject::Key;
 use parse::{Bond, Member};
 use std::time::Duration;
 
@@ -80,6 +86,8 @@ struct Bonding {
 struct Tables {
     keys: Keys,
     subjects: [KeptSubjects; 3],
+    /// Which members carried each bond's traffic.
+    carriers: Option<Vec<[Key; 2]>>,
 }
 
 /// One bond or team and its members.
@@ -139,8 +147,21 @@ impl Tables {
             tables::info(now, found, &mut self.keys, info),
             tables::members(now, found, members),
         ];
-        Reading { blocks, ..Reading::default() }
+        let carriers = Some(carriers(found));
+        let before = std::mem::replace(&mut self.carriers, carriers);
+        let others = before.is_some() && before != self.carriers;
+        Reading { blocks, outdates: others.then_some(link_modes::SOURCE.name), ..Reading::default() }
     }
+}
+
+/// The bonds and their members whose speeds add up.
+fn carriers(found: &[Found<'_>]) -> Vec<[Key; 2]> {
+    let carries = |member: &Member| member.up != Some(false) && member.active == Some(true);
+    let pairs = found.iter().flat_map(|bond| {
+        let members = bond.members.iter().filter(|(_, member)| carries(member));
+        members.map(|(link, _)| [bond.link.key, link.key])
+    });
+    pairs.collect()
 }
 
 fn team<'a>(link: &'a Link, links: &'a Links) -> Found<'a> {

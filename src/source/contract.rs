@@ -123,6 +123,8 @@ pub struct Reading {
     pub unchanged: bool,
     /// It need not be asked again for this long, unless links change or a migration is followed.
     pub rest: Duration,
+    /// The name of another source whose last reading no longer holds, and of which the kernel sends no event.
+    pub outdates: Option<&'static str>,
 }
 
 impl Reading {
@@ -160,6 +162,11 @@ pub enum Pace {
     /// While a migration is followed: ten times a second, and fifty times while a guest stands still; otherwise at
     /// every tick.
     Migration,
+    /// The same, but four times a second while there is a hypervisor and nothing moves yet: what shows a migration first.
+    Lookout,
+    /// While a migration is followed like `Migration`; otherwise when the source asks for it (`Reading::rest`), and never
+    /// so often that it takes more than a ten-thousandth of a core.
+    Background,
     /// Every second, and four times a second while a migration is followed: what holds links back.
     Near,
     /// Every second in which a process was started, less often where a reading is dear, and when it has rested for as long

@@ -1,11 +1,13 @@
 //! TCP connections of hypervisor processes, in whichever network namespace they live, from the kernel's socket
 //! diagnosis.
 //!
-//! Three ways find them, each cheap: every second the kernel lists the connections on ports that migrations use, and
-//! filters the others out itself; a new socket among a hypervisor's descriptors has all connections listed once; and
-//! the kernel tells the last words of every connection that ends, so that one of a third of a second is not missed.
+//! Three ways find them, each cheap: where the kernel has counted new connections, it is asked to list those on ports
+//! that migrations use, and filters the others out itself; a new socket among a hypervisor's descriptors has all
+//! connections listed once; and the kernel tells the last words of every connection that ends, so that one of a third of
+//! a second is not missed.
 
 pub mod columns;
+mod opened;
 pub mod owners;
 pub mod space;
 mod table;
@@ -30,7 +32,7 @@ pub static SOURCE: SourceInfo = SourceInfo {
     name: "flows",
     help: "TCP connections of hypervisor processes, by the kernel's socket diagnosis (sock_diag).",
     privilege: "CAP_SYS_PTRACE to tell whose a connection is, CAP_SYS_ADMIN for other network namespaces",
-    pace: Pace::Migration,
+    pace: Pace::Lookout,
     lane: Lane::Migrations,
     deadline: Duration::from_secs(2),
     // Its rows have addresses in them and are never shown.
@@ -42,8 +44,10 @@ pub static SOURCE: SourceInfo = SourceInfo {
 const CLOSE_LOOK: Duration = Duration::from_millis(250);
 /// Beyond fifty guests that move it is more than this for each of them.
 const LOOK_EACH: Duration = Duration::from_millis(5);
-/// The same while none is on.
+/// The longest of that, and between two readings of those that are known while none is on.
 const LOOK: Duration = Duration::from_millis(950);
+/// Where connections come and go all the time, new ones are listed this often.
+const STIR: Duration = Duration::from_millis(450);
 /// Between two readings of all descriptors of all hypervisors.
 const SCAN: Duration = Duration::from_secs(5);
 /// How long a connection that is nobody's may still become a hypervisor's: libvirt makes the connection itself and
@@ -68,6 +72,8 @@ struct Flows {
     table: Table,
     generation: u64,
     looked: Option<Monotonic>,
+    /// When connections were listed last, anywhere.
+    listed: Monotonic,
     scanned: Option<Monotonic>,
     /// Ports that hypervisors listen on, beside the usual ones.
     listened: Vec<(u64, u16)>,
@@ -88,11 +94,11 @@ impl Source for Flows {
         if processes.is_empty() && self.table.is_empty() {
             return Ok(Reading::default());
         }
+        let look = changed || self.is_time(context);
+        if !look && context.followed.wanted.is_empty() {
+            return Ok(Reading::unchanged());
+        }
         self.hear_last_words(context);
-        let moving = u32::try_from(context.followed.wanted.len()).unwrap_or(u32::MAX);
-        let every =
-            if moving == 0 { LOOK } else { CLOSE_LOOK.max(LOOK_EACH.saturating_mul(moving)).min(LOOK) };
-        let look = changed || self.looked.is_none_or(|last| context.now.since(last) >= every);
         if look {
             self.looked = Some(context.now);
             self.look(context, changed);
@@ -108,6 +114,17 @@ impl Source for Flows {
 }
 
 impl Flows {
+    /// Whether it is time for a look: it is due, or nothing moves yet and somewhere connections were opened.
+    fn is_time(&mut self, context: &Context) -> bool {
+        let Some(last) = self.looked else { return true };
+        let passed = context.now.since(last);
+        let moving = u32::try_from(context.followed.wanted.len()).unwrap_or(u32::MAX);
+        if moving > 0 {
+            return passed >= CLOSE_LOOK.max(LOOK_EACH.saturating_mul(moving)).min(LOOK);
+        }
+        passed >= LOOK || (context.now.since(self.listed) >= STIR && self.spaces.iter_mut().any(Space::stirs))
+    }
+
     /// Opens a space for every namespace that has a hypervisor in it, and leaves those that have none.
     fn enter_spaces(&mut self, context: &Context) {
         let processes = &context.followed.processes;
@@ -172,8 +189,15 @@ impl Flows {
             self.find_listeners();
         }
         let all = self.owners.has_unexplained();
+        // What nothing was opened in has nothing new; now and then it is listed in any case.
+        let young = |first: &Monotonic| context.now.since(*first) < STRANGE;
+        let anyhow = all || self.scanned == Some(context.now) || self.strangers.values().any(young);
         for at in 0..self.spaces.len() {
-            self.look_in(at, all, context);
+            let stirs = self.spaces[at].stirs();
+            if stirs || anyhow || !self.spaces[at].counts_opened() {
+                self.look_in(at, all, context);
+                self.listed = context.now;
+            }
         }
         if self.strangers.len() > 100_000 {
             self.strangers.clear();
@@ -200,6 +224,7 @@ impl Flows {
 
     fn look_in(&mut self, at: usize, all: bool, context: &Context) {
         let space = &mut self.spaces[at];
+        space.calm();
         let listened = self.listened.iter().filter(|(namespace, _)| *namespace == space.namespace);
         let mut ranges = ports::MIGRATION.to_vec();
         ranges

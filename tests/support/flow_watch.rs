@@ -51,6 +51,12 @@ impl Watch {
         self.followed = Arc::new(Followed { generation, processes, wanted, links: Vec::new() });
     }
 
+    /// They are still there, but none of them moves.
+    pub fn rest(&mut self) {
+        let followed = Followed { wanted: Vec::new(), ..Followed::clone(&self.followed) };
+        self.followed = Arc::new(followed);
+    }
+
     fn context(&mut self) -> Context {
         self.millis += 500;
         let now = Monotonic(Duration::from_millis(self.millis));

@@ -115,7 +115,7 @@ says() {
 settles() {
     local begin end
     begin=$(cut -d ' ' -f 1 /proc/uptime)
-    for _ in $(seq 130); do if says "$@"; then break; fi; sleep 0.5; done
+    for _ in $(seq $((2 * ${PATIENCE:-65}))); do if says "$@"; then break; fi; sleep 0.5; done
     end=$(cut -d ' ' -f 1 /proc/uptime)
     say "$* after $(awk -v a="$begin" -v b="$end" 'BEGIN { printf "%.1f", b - a }') s"
 }

@@ -5,6 +5,7 @@ use super::history::is_event;
 use super::tables::{is_by_link, moved, Table, NONE};
 use crate::sample::block::Block;
 use crate::sample::metric::{Column, Metric};
+use crate::source::storage::lately;
 use crate::source::{bonding, link_modes, pcie, qdiscs, rdma, rings, softnet, sysctls};
 use crate::topology::description;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub enum Kind {
     Ports,
     /// CPUs' backlogs.
     Backlogs,
+    /// What storage connections move.
+    Storage,
     /// Settings of the host.
     Host,
     /// Descriptions of links.
@@ -56,6 +59,7 @@ impl Watched {
             source if source == softnet::SOURCE.name => (Kind::Backlogs, is_count as _),
             source if source == sysctls::SOURCE.name => (Kind::Host, every),
             source if SETTINGS.contains(&source) => (Kind::Settings, every),
+            _ if std::ptr::eq(block.columns, &raw const lately::COLUMNS) => (Kind::Storage, every),
             _ if std::ptr::eq(block.columns, &raw const description::INFO_COLUMNS) => (Kind::Labels, every),
             _ if is_by_link(block) => (Kind::Counters, is_count as _),
             _ => (Kind::Other, every),
@@ -81,7 +85,9 @@ impl Changes {
     pub fn appeared(&mut self, kind: Kind) {
         self.rows = true;
         self.kinds.push(match kind {
-            Kind::Backlogs | Kind::Host | Kind::Labels | Kind::Settings | Kind::Counters => Kind::Host,
+            Kind::Backlogs | Kind::Storage | Kind::Host | Kind::Labels | Kind::Settings | Kind::Counters => {
+                Kind::Host
+            }
             Kind::Queues | Kind::Bonds | Kind::Ports | Kind::Other => kind,
         });
     }
@@ -91,7 +97,7 @@ impl Changes {
         let (new, watched) = (&table.block, &table.watched);
         let same_rows = Arc::ptr_eq(&old.subjects, &new.subjects);
         match watched.kind {
-            Kind::Queues | Kind::Bonds | Kind::Ports | Kind::Backlogs | Kind::Host => {
+            Kind::Queues | Kind::Bonds | Kind::Ports | Kind::Backlogs | Kind::Storage | Kind::Host => {
                 if !same_rows || watched.columns.iter().any(|at| old.column(*at) != new.column(*at)) {
                     self.kinds.push(watched.kind);
                 }

@@ -5,6 +5,7 @@ use super::shapers::Shapers;
 use super::state::{
     Backlog, Below, Bond, Buffers, Faster, LinkState, Member, Rdma, Recent, Ring, Seen, Slot, Usage,
 };
+use super::storage_usage::ByLink;
 use super::tables::Tables;
 use crate::analysis::migrations::migration::Migration;
 use crate::sample::link::{Index, Link, Links, Role};
@@ -69,6 +70,8 @@ pub struct Around<'a> {
     pub passed: &'a [Passed],
     /// The shortest round trips of migrations.
     pub round_trips: &'a HashMap<Key, Duration>,
+    /// Storage connections.
+    pub storage: ByLink,
     /// The same for all links.
     pub host: Host,
 }
@@ -137,7 +140,7 @@ impl Around<'_> {
             buffers: self.host.buffers,
             round_trip: self.round_trips.get(&link.key).copied(),
             backlog: self.host.backlog,
-            storage: None,
+            storage: self.storage.as_ref().map(|found| found.get(&link.index).cloned().unwrap_or_default()),
             seen: passed.map(|passed| passed.seen.clone()),
             faster: passed.and_then(|passed| self.faster(speed?, &passed.links)),
             recent: self.recent(place, link.key),

@@ -1,7 +1,7 @@
 //! `link_shared`: others have used a good part of the link of late.
 
 use super::contract::{Flag, Flagged};
-use super::state::LinkState;
+use super::state::{LinkState, Usage};
 use super::words::bits;
 use crate::analysis::rules::contract::BOTH;
 
@@ -24,7 +24,12 @@ pub fn flag(link: &LinkState) -> Flagged {
     let (Some(ceiling), Some(others)) = (link.ceiling(), link.recent.others) else {
         return Flagged::Unknown("the link's speed, or what others move over it");
     };
-    let [received, sent] = others;
+    // What is storage has a flag of its own.
+    let storage = link.storage.as_ref().map_or([0.0; 2], |storage| storage.rates);
+    let [received, sent] = [0, 1].map(|way| Usage {
+        p95: (others[way].p95 - storage[way]).max(0.0),
+        median: (others[way].median - storage[way]).max(0.0),
+    });
     let (way, most) = if received.p95 > sent.p95 { ("received", received) } else { ("sent", sent) };
     let evidence = format!(
         "others {way} {} of {} in the last {} s (95th percentile; median {})",
@@ -44,7 +49,7 @@ pub fn flag(link: &LinkState) -> Flagged {
 #[cfg(test)]
 mod tests {
     use super::{flag, Flagged};
-    use crate::analysis::flags::state::{LinkState, Recent, Usage};
+    use crate::analysis::flags::state::{LinkState, Recent, Storage, Usage};
 
     fn used(p95: f64, median: f64) -> Flagged {
         let link = LinkState::example();
@@ -60,6 +65,10 @@ mod tests {
         assert!(matches!(used(1.2e9, 1e7), Flagged::Fine(_)), "a burst now and then");
         let link = LinkState::example();
         assert!(matches!(flag(&LinkState { speed: None, ..link.clone() }), Flagged::Unknown(_)));
+        let others = Some([Usage::default(), Usage { p95: 4e8, median: 3e8 }]);
+        let storage = Some(Storage { rates: [0.0, 3e8], connections: 1, ..Storage::default() });
+        let stored = LinkState { recent: Recent { others, ..link.recent }, storage, ..link.clone() };
+        assert!(matches!(flag(&stored), Flagged::Fine(_)), "it is storage: another flag");
         let recent = Recent { others: None, ..link.recent };
         assert!(matches!(flag(&LinkState { recent, ..link }), Flagged::Unknown(_)));
     }

@@ -24,6 +24,7 @@ pub mod single_stream;
 pub mod softnet_backlog;
 pub mod state;
 pub mod storage_on_link;
+mod storage_usage;
 pub mod survey;
 pub mod table;
 mod tables;

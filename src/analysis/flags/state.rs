@@ -50,8 +50,8 @@ pub struct LinkState {
     pub round_trip: Option<Duration>,
     /// The CPUs' backlogs.
     pub backlog: Option<Backlog>,
-    /// The protocols of storage connections on it, one word for each connection; `None` if they are not known.
-    pub storage: Option<Vec<&'static str>>,
+    /// Storage connections on it; `None` if they are not known.
+    pub storage: Option<Storage>,
     /// The last migration over it.
     pub seen: Option<Seen>,
     /// The fastest other link with an address that is up and idle.
@@ -180,6 +180,19 @@ pub struct Seen {
     pub cap: Option<u64>,
     /// Connections at most at once, all of them TCP.
     pub channels: usize,
+}
+
+/// Storage connections of this host on a link.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Storage {
+    /// Bytes a second that they received and sent of late.
+    pub rates: [f64; 2],
+    /// How many there are.
+    pub connections: u64,
+    /// Of what, by their ports: `iSCSI`, `NFS`, …
+    pub kinds: Vec<String>,
+    /// The time that the rates are of.
+    pub time: Duration,
 }
 
 /// Another link.

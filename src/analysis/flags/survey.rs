@@ -8,6 +8,7 @@ use super::history::{Counter, History};
 use super::round_trips::note_round_trips;
 use super::shapers::Shapers;
 use super::softnet_backlog::OWN;
+use super::storage_usage::by_link;
 use super::tables::{moved, Tables};
 use super::{table, FLAGS};
 use crate::analysis::migrations::entry::Entry;
@@ -209,6 +210,10 @@ impl Survey {
             let names = super::gather::rdma_devices(&self.tables);
             self.mark_where(|survey, place| names.contains(&survey.links.all()[place].name));
         }
+        if changes.kinds.contains(&Kind::Storage) {
+            let found = by_link(&self.tables, &self.links).unwrap_or_default();
+            self.mark_where(|survey, place| found.contains_key(&survey.links.all()[place].index));
+        }
         if changes.kinds.contains(&Kind::Backlogs) {
             let processed = self.history.total(&self.tables, Counter::Processed);
             self.mark_where(|survey, place| {
@@ -293,6 +298,7 @@ impl Survey {
             shapers: &self.shapers,
             passed: &self.passed,
             round_trips: &self.round_trips,
+            storage: by_link(&self.tables, &self.links),
             host: Host::of(&self.tables, &self.history),
         };
         let mut left = self.due.len().min(self.manner.changed);

@@ -7,14 +7,14 @@ use crate::sample::metric::{Column, Form, Metric};
 use crate::sample::subject::{Key, Subjects};
 use crate::source::{
     bonding, driver_statistics, ethernet_statistics, fec, flows, link_counters, link_modes, pause, pcie,
-    qdiscs, rdma, rings, softnet, sysctls,
+    qdiscs, rdma, rings, softnet, storage, sysctls,
 };
 use crate::topology::description;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The tables that flags look at.
-const WATCHED: [&str; 15] = [
+const WATCHED: [&str; 16] = [
     description::SOURCE,
     bonding::SOURCE.name,
     driver_statistics::SOURCE.name,
@@ -29,6 +29,7 @@ const WATCHED: [&str; 15] = [
     rdma::SOURCE.name,
     rings::SOURCE.name,
     softnet::SOURCE.name,
+    storage::SOURCE.name,
     sysctls::SOURCE.name,
 ];
 /// Those whose rows are links; the keys of the others are of other things.

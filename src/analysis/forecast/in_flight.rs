@@ -158,7 +158,7 @@ impl Journey {
             let way = way(rate, migration, beside.link);
             model::from(known.position, &known.workload, &way, &known.conduct, overshoot)
         };
-        let runs = [at(rate.p90, 1.0), at(rate.p50, MIDDLE), at(rate.p10, 0.0)];
+        let runs = [at(rate.p90, LATE), at(rate.p50, MIDDLE), at(rate.p10, EARLY)];
         let converging = self.converging(&known, &runs[1], way(rate.p90, migration, beside.link));
         let needs = needs::of(&known.workload, &way(rate.p50, migration, beside.link), &known.conduct);
         let needed =
@@ -184,7 +184,7 @@ impl Journey {
             || known.postcopy
             || self.dirtied.count() < 2
             || !self.dirtied.stands_still()
-            || model::from(known.position, &workload, &best, &known.conduct, 0.0).converges;
+            || model::from(known.position, &workload, &best, &known.conduct, LATE).converges;
         self.hopeless = if ends { 0 } else { self.hopeless + 1 };
         match (ends, middle.converges && !known.blind) {
             (false, _) if self.hopeless >= SURE => Some(false),

@@ -5,7 +5,7 @@ use super::ledger::{Booked, Ledger};
 use super::measure;
 use super::snapshot::{works_for, Snapshot, Work};
 use super::surroundings::Surroundings;
-use crate::analysis::migrations::entry::Entry;
+use crate::analysis::migrations::entry::{Entry, PLAIN};
 use crate::analysis::migrations::migration::{Migration, Phase};
 use crate::analysis::rules::window::{Meant, Window};
 use crate::analysis::rules::UNKNOWN;
@@ -102,8 +102,7 @@ impl Courses {
         let keys: HashSet<Key> = entries.iter().map(|entry| entry.migration.key).collect();
         self.by_migration.retain(|key, _| keys.contains(key));
         let mut taken = Vec::new();
-        let goes_on = |entry: &&Entry| entry.migration.confirmed && entry.migration.is_on();
-        for entry in entries.iter().filter(goes_on) {
+        for entry in entries.iter().filter(|entry| entry.migration.is_on()) {
             let booked = self.follow(entry, flows, links, now);
             taken.extend(named(entry.migration.key, booked));
         }
@@ -131,6 +130,11 @@ impl Courses {
         }
         let snapshot = self.snapshot(entry, flows, links, now);
         let course = self.by_migration.entry(migration.key).or_default();
+        if !migration.confirmed {
+            // Its readings are of use once it is.
+            course.note(snapshot);
+            return Vec::new();
+        }
         let before = course.leading_cause();
         course.change_phase(entry, links, &self.dedicated);
         course.note(snapshot);
@@ -174,6 +178,14 @@ impl Course {
     fn change_phase(&mut self, entry: &Entry, links: &Links, dedicated: &Patterns) {
         let (now, last) = (entry.migration.phase, self.recent.back().map(|last| last.at));
         if now == self.phase {
+            return;
+        }
+        if (self.phase, now) == (Phase::Setup, Phase::MemoryCopy) && self.judged.is_none() {
+            // It is told after it was seen: connections that have carried memory have not been setting up.
+            self.phase = now;
+            while self.recent.len() > 1 && self.recent[0].carried(entry.migration.direction) <= PLAIN / 8 {
+                self.recent.pop_front();
+            }
             return;
         }
         if let Some(last) = last {
@@ -253,8 +265,8 @@ impl Course {
             cap: limits.max_bandwidth,
             told: grown(last.told, first.told).map(|bytes| bytes as f64 / time.as_secs_f64()),
             dirty: dirty.map(|(pages, iterations)| ((pages * page) as f64, iterations)),
-            links: measure::links_of((&first.links, &last.links), time, *direction, links),
-            others: measure::links_of((&first.others, &last.others), time, *direction, links),
+            links: measure::links_of(&self.recent, |seen| &seen.links, *direction, links),
+            others: measure::links_of(&self.recent, |seen| &seen.others, *direction, links),
             meant: meant(&path.links, links, dedicated),
             softnet_dropped: grown(last.softnet_dropped, first.softnet_dropped),
         })
@@ -286,12 +298,14 @@ fn meant(way: &[Index], links: &Links, dedicated: &Patterns) -> Option<Meant> {
 #[cfg(test)]
 mod tests {
     use super::super::snapshot::{Flow, Snapshot};
+    use super::super::surroundings::About;
     use super::{Course, PATIENCE, SHORTEST, STEP};
     use crate::analysis::migrations::entry::Entry;
-    use crate::analysis::migrations::migration::Migration;
-    use crate::sample::link::Links;
+    use crate::analysis::migrations::migration::{Migration, Phase};
+    use crate::sample::link::{Link, Links};
     use crate::sample::migration::Direction;
     use crate::sample::monotonic::Monotonic;
+    use crate::source::transport::sock_diag::tcp_info::Figure;
     use crate::topology::roles::Patterns;
     use std::time::Duration;
 
@@ -312,6 +326,40 @@ mod tests {
         }
         assert_eq!(course.recent.front().map(|first| first.at), Some(at(600)));
         assert!(SHORTEST > Duration::from_millis(100), "and is not judged at once");
+    }
+
+    #[test]
+    fn a_link_counts_from_the_reading_on_that_knows_it() {
+        let entry = Entry::new(Migration::new(1, "a".into(), Direction::Outgoing, at(0)));
+        let mut course = Course::default();
+        let links = Links::new(1, vec![Link { index: 3, name: "eth0".into(), ..Link::default() }], None);
+        for (time, bytes) in [(0, None), (100, None), (200, Some(5)), (300, Some(7)), (400, Some(9))] {
+            let mut seen = snapshot(time, &[7]);
+            let bytes = bytes.map(|megabytes| (at(time), [0, megabytes * 1_000_000]));
+            seen.links.extend((time > 0).then(|| (3, About { bytes, ..About::default() })));
+            course.note(seen);
+        }
+        let window = course.window(&entry, &links, &Patterns::default()).expect("long enough");
+        assert_eq!(window.links.iter().map(|link| link.rate).collect::<Vec<_>>(), [2e7]);
+    }
+
+    #[test]
+    fn what_was_seen_of_the_copy_before_it_was_told_counts() {
+        let mut entry = Entry::new(Migration::new(1, "a".into(), Direction::Outgoing, at(0)));
+        let (mut course, links, none) = (Course::default(), Links::default(), Patterns::default());
+        for time in 1..6 {
+            let mut seen = snapshot(time * 100, &[7]);
+            seen.flows[0].figures[Figure::BytesAcked as usize] = (time - 1) << 20;
+            course.note(seen);
+        }
+        entry.migration.enter(Phase::MemoryCopy, at(500));
+        course.change_phase(&entry, &links, &none);
+        assert_eq!(
+            course.recent.front().map(|first| first.at),
+            Some(at(200)),
+            "nothing was carried at first"
+        );
+        assert!(course.ledger.settle(at(500), at(500)).is_empty(), "and nothing was judged of the setup");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the readings of the last second to one window of numbers.
 
-use super::snapshot::{Flow, Snapshot};
+use super::snapshot::{along, Flow, Snapshot};
 use super::surroundings::About;
 use crate::analysis::rules::window::{FlowWindow, LinkWindow, ThreadWindow};
 use crate::analysis::rules::wire::{RdmaPort, Wire};
@@ -49,13 +49,6 @@ pub fn flow(recent: &VecDeque<Snapshot>, direction: Direction) -> Option<FlowWin
     sum.peer_window = peer_window(recent);
     sum.variation = variation(recent, along);
     (sum.connections > 0).then_some(sum)
-}
-
-fn along(direction: Direction) -> Figure {
-    match direction {
-        Direction::Outgoing => Figure::BytesAcked,
-        Direction::Incoming => Figure::BytesReceived,
-    }
 }
 
 /// How much the rate varied between readings: standard deviation over mean.
@@ -143,18 +136,23 @@ fn grown(now: Option<u64>, before: Option<u64>) -> Option<u64> {
 /// A link as it was seen at a moment.
 type Seen = (Index, About);
 
-/// The links of the last reading that were there in the first one as well.
+/// The links of the last reading, each from the first reading on in which it was counted: which links a migration runs over
+/// is known after its connections are.
 pub fn links_of(
-    (first, last): (&[Seen], &[Seen]),
-    time: Duration,
+    recent: &VecDeque<Snapshot>,
+    which: fn(&Snapshot) -> &[Seen],
     direction: Direction,
     links: &Links,
 ) -> Vec<LinkWindow> {
+    let Some(last) = recent.back() else { return Vec::new() };
     let of = |(index, now): &Seen| {
-        let (_, before) = first.iter().find(|(known, _)| known == index)?;
-        link_of(links.get(*index)?, before, now, time, direction, links)
+        let about =
+            |then: &Snapshot| Some((then.at, which(then).iter().find(|(known, _)| known == index)?.1));
+        let (at, mut before) = recent.iter().filter_map(about).find(|(_, about)| about.bytes.is_some())?;
+        before.storage = recent.iter().filter_map(about).find_map(|(_, about)| about.storage);
+        link_of(links.get(*index)?, &before, now, last.at.since(at), direction, links)
     };
-    last.iter().filter_map(of).collect()
+    which(last).iter().filter_map(of).collect()
 }
 
 fn link_of(

@@ -66,6 +66,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Bytes that its connections have carried its way.
+    pub fn carried(&self, direction: Direction) -> u64 {
+        self.flows.iter().map(|flow| flow.get(along(direction))).sum()
+    }
+
     /// Reads it off the tables.
     pub fn take(
         entry: &Entry,
@@ -95,6 +100,14 @@ impl Snapshot {
             idle: around.idle,
             told: entry.migration.progress.transferred,
         }
+    }
+}
+
+/// What counts the bytes that a connection carries a migration's way.
+pub const fn along(direction: Direction) -> Figure {
+    match direction {
+        Direction::Outgoing => Figure::BytesAcked,
+        Direction::Incoming => Figure::BytesReceived,
     }
 }
 

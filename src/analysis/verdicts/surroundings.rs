@@ -25,7 +25,7 @@ pub struct About {
     /// The queueing discipline or class with the lowest rate.
     pub shaper: Option<Shaper>,
     /// When its disciplines were first and last looked at.
-    queues: Option<[Monotonic; 2]>,
+    pub(super) queues: Option<[Monotonic; 2]>,
     /// Overflows of the receive ring.
     pub ring_overflows: Option<u64>,
     /// Bytes that storage connections of this host received and sent over it, and when that was counted.
@@ -114,7 +114,8 @@ impl Surroundings {
                 self.idle = block.and_then(|block| Some((block.read_at, sum(block, &processors::IDLE)?)));
             }
             source if source == storage::SOURCE.name => {
-                return self.note_storage(said.blocks.first(), links);
+                let counts = |block: &&Arc<Block>| std::ptr::eq(block.columns, &raw const storage::COLUMNS);
+                return self.note_storage(said.blocks.iter().find(counts), links);
             }
             _ => {}
         }

@@ -112,6 +112,24 @@ fn bonds_and_teams_read_as_their_golden() {
 }
 
 #[test]
+fn the_modes_of_links_are_asked_again_when_other_members_carry() {
+    let links = Links::new(1, some_links(), None);
+    let named = |name: &str| links.all().iter().find(|link| link.name == name).expect("a link");
+    let mut tables = Tables::default();
+    let mut outdates = |state, mii, failures| {
+        let second = member(&member_payload(state, mii, failures)).expect("a member");
+        let first = member(&member_payload(0, 0, 0)).expect("a member");
+        let members = vec![(named("eth0"), first), (named("eth1"), second)];
+        let bond = Found { link: named("bond0"), bond: bond(&bond_payload(4)), members };
+        tables.reading(Monotonic::default(), &[bond]).outdates
+    };
+    assert_eq!(outdates(1, 0, 0), None, "at first nothing is known of before");
+    assert_eq!(outdates(0, 0, 0), Some("link_modes"), "LACP takes it in");
+    assert_eq!(outdates(0, 0, 3), None);
+    assert_eq!(outdates(0, 2, 4), Some("link_modes"), "its link fails");
+}
+
+#[test]
 fn a_mode_that_changes_is_another_subject() {
     let links = Links::new(1, some_links(), None);
     let mut tables = Tables::default();

@@ -1,5 +1,6 @@
 //! One network namespace: the sockets that ask its kernel, opened once inside it.
 
+use super::opened::Opened;
 use crate::sample::flow::Egress;
 use crate::sample::link::{Index, Links};
 use crate::source::contract::{Roots, SourceError};
@@ -33,12 +34,18 @@ pub struct Space {
     sockets: Session,
     routes: Session,
     destroyed: Events,
+    /// Its count of connections; `None` where the kernel does not tell.
+    opened: Option<Opened>,
+    /// Connections were opened since the last list of them.
+    stirred: bool,
 }
 
 impl Space {
     /// Opens its sockets; another namespace is entered through a process of it.
     pub fn open(namespace: u64, own: u64, pid: u32, roots: &Roots) -> Result<Self, SourceError> {
         let foreign = namespace != own;
+        let own_or = if foreign { pid.to_string() } else { "self".to_owned() };
+        let opened = Opened::of(&roots.proc.join(own_or));
         let failed = |error| SourceError::Netlink { what: "opening a socket for sockets", error };
         let make = || -> Result<Self, NetlinkError> {
             Ok(Self {
@@ -47,6 +54,8 @@ impl Space {
                 sockets: Session::open(Protocol::SockDiag, DEADLINE)?,
                 routes: Session::open(Protocol::Route, DEADLINE)?,
                 destroyed: Events::join(Protocol::SockDiag, &sock_diag::DESTROYED)?,
+                opened,
+                stirred: true,
             })
         };
         if !foreign {
@@ -66,6 +75,22 @@ impl Space {
     /// Whether its sockets are still those that were opened inside it.
     pub fn is_sound(&self) -> bool {
         self.sockets.is_open() && self.routes.is_open()
+    }
+
+    /// Whether the kernel tells of connections that are opened.
+    pub fn counts_opened(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// Whether it told of some since `calm`.
+    pub fn stirs(&mut self) -> bool {
+        self.stirred |= self.opened.as_mut().is_some_and(Opened::may_differ);
+        self.stirred
+    }
+
+    /// Its connections are listed now. What is opened from here on counts anew.
+    pub fn calm(&mut self) {
+        self.stirred = false;
     }
 
     /// All sockets in these states that pass the filter.

@@ -92,9 +92,10 @@ ip link set virtio nomaster
 ip link set dev crew-port nomaster
 ip link set virtio down
 ip link set virtio master backup
-# LACP still sorts the member in that was pulled, and tells nobody: the bond's speed is read again within a minute.
+# LACP still sorts the member in that was pulled, and tells nobody: miglink looks every ten seconds which members carry, and
+# reads the bond's speed again when they are others.
 sleep 5
-settles $(($(cat /sys/class/net/lacp/speed) * 125000)) miglink_link_speed_bytes_per_second 'device="lacp"'
+PATIENCE=14 settles $(($(cat /sys/class/net/lacp/speed) * 125000)) miglink_link_speed_bytes_per_second 'device="lacp"'
 snap released
 expect released 'miglink_link_info{device="virtio",master="backup"} == 1'
 expect released 'absent miglink_link_info{device="crew-port"}'
