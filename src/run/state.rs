@@ -271,11 +271,12 @@ impl State {
         self.survey.go_on(&blocks, &self.links, self.tracker.entries(), now);
         blocks.extend(self.survey.block().cloned());
         let flags = Arc::clone(self.survey.findings());
+        let footings = Arc::clone(self.survey.footings.list());
         let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         let links = Arc::clone(&self.links);
-        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, verdicts, reports }
+        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, footings, verdicts, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.
