@@ -1,7 +1,9 @@
 //! SHELL. The agent's tick, the server, start and stop, the subcommands. Only here a clock is read.
 
 pub mod agent;
+pub mod amounts;
 pub mod arguments;
+pub mod asked;
 pub mod check;
 pub mod clock;
 pub mod config;

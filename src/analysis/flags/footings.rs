@@ -1,7 +1,7 @@
 //! Keeps of each link what its capacity is made of, and puts the links of a way together when anything of it has changed.
 
-use super::state::LinkState;
 use super::contract::Flag;
+use super::state::LinkState;
 use super::{pcie_limited, receive_window, ring_overflow, send_buffer, single_stream, words};
 use crate::sample::flag::Flagged;
 use crate::sample::footing::{Footing, Others, Shaped};
@@ -60,8 +60,7 @@ impl Footings {
             return;
         }
         let ends = |link: &&Link| self.by_key.get(&link.key).is_some_and(|(_, addressed)| *addressed);
-        self.list =
-            links.exported().iter().filter(ends).filter_map(|link| self.whole(link, links)).collect();
+        self.list = links.exported().iter().filter(ends).filter_map(|link| self.whole(link, links)).collect();
         (self.changed, self.published) = (false, now);
     }
 

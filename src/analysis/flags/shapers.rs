@@ -161,7 +161,13 @@ fn of_classes(device: &str, root: Option<&Queue>, queues: &[Queue]) -> Option<Sh
         "tc class change dev {device} {parent} classid {class} htb rate {}bit ceil {{rate}}",
         widest.assured * 8
     );
-    Some(Shaping { rate: Some(rate), what: format!("class {class}"), mend, depends: unclassified, each: false })
+    Some(Shaping {
+        rate: Some(rate),
+        what: format!("class {class}"),
+        mend,
+        depends: unclassified,
+        each: false,
+    })
 }
 
 #[cfg(test)]
