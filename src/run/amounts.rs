@@ -177,8 +177,8 @@ mod tests {
             bytes,
             [Ok(Bytes(68_719_476_736.0)), Ok(Bytes(68_719_476_736.0)), Ok(Bytes(1.5e6)), Ok(Bytes(2048.0))]
         );
-        let rates = ["300MB/s", "9.4Gbit/s", "100Mbps", "128MiB/s", "0"].map(str::parse);
-        assert_eq!(rates, [3e8, 1.175e9, 1.25e7, 134_217_728.0, 0.0].map(|rate| Ok(Rate(rate))));
+        let rates = ["300MB/s", "9.5Gbit/s", "100Mbps", "128MiB/s", "0"].map(str::parse);
+        assert_eq!(rates, [3e8, 1.1875e9, 1.25e7, 134_217_728.0, 0.0].map(|rate| Ok(Rate(rate))));
         assert_eq!(["300ms", "1.5s", "2m"].map(str::parse), [0.3, 1.5, 120.0].map(|time| Ok(Seconds(time))));
         assert_eq!(["20%", "0.2", "100%"].map(str::parse), [0.2, 0.2, 1.0].map(|share| Ok(Share(share))));
         assert_eq!(["unlimited", "1GB/s"].map(str::parse), [Ok(Limit(None)), Ok(Limit(Some(1e9)))]);

@@ -5,6 +5,7 @@ use super::signs::Signs;
 use super::slot::Slot;
 use crate::analysis::flags::survey::{Manner, Survey};
 use crate::analysis::flags::table as flags;
+use crate::analysis::forecast::outlook::{self, Outlook};
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
@@ -41,7 +42,7 @@ pub const SELF: &str = "self";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 9] = [
+pub static TABLES: [&[Column]; 11] = [
     &SOURCE_COLUMNS,
     own::TABLES[0],
     own::TABLES[1],
@@ -51,6 +52,8 @@ pub static TABLES: [&[Column]; 9] = [
     verdicts::TABLES[0],
     verdicts::TABLES[1],
     flags::TABLES[0],
+    outlook::TABLES[0],
+    outlook::TABLES[1],
 ];
 
 /// All that the agent remembers.
@@ -74,6 +77,8 @@ pub struct State {
     pub courses: Courses,
     taken: Vec<Taken>,
     survey: Survey,
+    /// Forecasts of links.
+    pub outlook: Outlook,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -110,6 +115,7 @@ impl State {
             courses: Courses::default(),
             taken: Vec::new(),
             survey: Survey::new(manner),
+            outlook: Outlook::default(),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
@@ -272,6 +278,7 @@ impl State {
         blocks.extend(self.survey.block().cloned());
         let flags = Arc::clone(self.survey.findings());
         let footings = Arc::clone(self.survey.footings.list());
+        blocks.extend(self.outlook.blocks(&footings, now).iter().cloned());
         let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);

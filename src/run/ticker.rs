@@ -93,9 +93,10 @@ impl Ticker {
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
             .collect::<Result<_, _>>()?;
-        let Settings { selection, doors, keep, paces, dedicated, manner } = settings;
+        let Settings { selection, doors, keep, paces, dedicated, manner, profiles } = settings;
         let mut state = State::new(sources, selection, interval, keep, manner);
         state.courses.dedicated = dedicated;
+        state.outlook.configure(profiles);
         Ok(Self {
             state,
             lanes,
@@ -137,6 +138,7 @@ impl Ticker {
         self.paces = settings.paces;
         self.state.keep = settings.keep;
         self.state.courses.dedicated = settings.dedicated;
+        self.state.outlook.configure(settings.profiles);
         self.state.select(settings.selection);
     }
 
