@@ -108,7 +108,7 @@ fn asked(question: &Question) -> String {
     }
     let set = workload.dirtying.working_set;
     let within = if set.is_finite() { format!(" within {}", bytes(set)) } else { String::new() };
-    parts.push(format!("{}/s dirtied{within}", bytes(workload.dirtying.rate)));
+    parts.push(format!("{} MB/s dirtied{within}", (workload.dirtying.rate / 1e5).round() / 10.0));
     parts.push(format!("a pause of up to {} allowed", time(conduct.downtime_limit)));
     parts.push(
         cap.map_or("no limit of the hypervisor".into(), |cap| format!("held to {}", bits_per_second(cap))),

@@ -67,7 +67,7 @@ fn bytes(text: &str) -> Option<f64> {
 
 fn rate(text: &str) -> Option<f64> {
     let (number, word) = split(text)?;
-    let base = word.strip_suffix("/s").or_else(|| word.strip_suffix("ps"))?.trim();
+    let base = word.strip_suffix("/s")?.trim();
     Some(number * unit(&SIZES, base).or_else(|| unit(&BITS, base))?)
 }
 
@@ -177,7 +177,7 @@ mod tests {
             bytes,
             [Ok(Bytes(68_719_476_736.0)), Ok(Bytes(68_719_476_736.0)), Ok(Bytes(1.5e6)), Ok(Bytes(2048.0))]
         );
-        let rates = ["300MB/s", "9.5Gbit/s", "100Mbps", "128MiB/s", "0"].map(str::parse);
+        let rates = ["300MB/s", "9.5Gbit/s", "100Mbit/s", "128MiB/s", "0"].map(str::parse);
         assert_eq!(rates, [3e8, 1.1875e9, 1.25e7, 134_217_728.0, 0.0].map(|rate| Ok(Rate(rate))));
         assert_eq!(["300ms", "1.5s", "2m"].map(str::parse), [0.3, 1.5, 120.0].map(|time| Ok(Seconds(time))));
         assert_eq!(["20%", "0.2", "100%"].map(str::parse), [0.2, 0.2, 1.0].map(|share| Ok(Share(share))));
@@ -190,7 +190,7 @@ mod tests {
         for text in ["0GiB", "64", "-1GiB", "GiB", "64Gib/s", "1e400GiB", "inf", "5 potatoes", ""] {
             assert!(refused::<Bytes>(text).contains("64GiB"), "{text}");
         }
-        for text in ["300MB", "300", "x/s", "-3MB/s"] {
+        for text in ["300MB", "300", "100Mbps", "x/s", "-3MB/s"] {
             assert!(refused::<Rate>(text).contains("300MB/s"), "{text}");
         }
         assert!(
