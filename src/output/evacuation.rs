@@ -135,7 +135,7 @@ mod tests {
                 question: Question { workload, conduct, cap: None, bandwidth: None, traffic },
             }
         };
-        let lanes = [Lane { device: "ens3f0".into(), shared: 1e9, own: f64::INFINITY }];
+        let lanes = [Lane { device: "ens3f0".into(), shared: 1e9, own: Vec::new() }];
         let guests = [guest("web1", 1e7), guest("db1", 9e7)];
         let (chosen, plans) = (plan(&guests, &lanes, 1), all(&guests, &lanes));
         let found = Evacuation { guests: &guests, lanes: &lanes, plan: &chosen, plans: &plans };

@@ -112,35 +112,28 @@ const NAMES: &str = "memory, dirty_rate, working_set, dirty_pattern, dirty_windo
 impl Asked {
     /// Takes in one parameter of a query. A name that is not known is refused with those that are.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        fn read<T: FromStr<Err: std::fmt::Display>>(name: &str, value: &str) -> Result<Option<T>, String> {
-            value.parse().map(Some).map_err(|error| format!("{name}: {error}"))
-        }
-        let number = |what: &str| format!("{name}: '{value}' is no {what}");
         match name {
-            "memory" => self.memory = read(name, value)?,
-            "dirty_rate" => self.dirty_rate = read(name, value)?,
-            "working_set" => self.working_set = read(name, value)?,
+            "memory" => self.memory = amount(name, value)?,
+            "dirty_rate" => self.dirty_rate = amount(name, value)?,
+            "working_set" => self.working_set = amount(name, value)?,
             "dirty_pattern" => {
-                self.dirty_pattern =
-                    Some(Order::from_str(value, false).map_err(|_| number("order; write random or sweep"))?)
+                let order = Order::from_str(value, false);
+                let refused = |_| format!("{name}: '{value}' is no order; write random or sweep");
+                self.dirty_pattern = Some(order.map_err(refused)?);
             }
-            "dirty_window" => self.dirty_window.extend(read::<Window>(name, value)?),
-            "zero" => self.zero = read(name, value)?,
-            "downtime_limit" => self.downtime_limit = read(name, value)?,
-            "max_bandwidth" => self.max_bandwidth = read(name, value)?,
-            "bandwidth" => self.bandwidth = read(name, value)?,
-            "channels" => self.channels = Some(value.parse().map_err(|_| number("number; write 1 to 255"))?),
-            "compression" => {
-                self.compression = Some(value.parse().map_err(|_| number("ratio; write for example 2.5"))?)
-            }
-            "tls" => self.tls = value.parse().map_err(|_| number("answer; write true or false"))?,
+            "dirty_window" => self.dirty_window.extend(amount::<Window>(name, value)?),
+            "zero" => self.zero = amount(name, value)?,
+            "downtime_limit" => self.downtime_limit = amount(name, value)?,
+            "max_bandwidth" => self.max_bandwidth = amount(name, value)?,
+            "bandwidth" => self.bandwidth = amount(name, value)?,
+            "channels" => self.channels = plain(name, value, "write 1 to 255")?,
+            "compression" => self.compression = plain(name, value, "write a ratio, for example 2.5")?,
+            "tls" => self.tls = plain(name, value, "write true or false")?.unwrap_or(false),
             "auto_converge" => {
-                self.auto_converge = value.parse().map_err(|_| number("answer; write true or false"))?
+                self.auto_converge = plain(name, value, "write true or false")?.unwrap_or(false);
             }
-            "concurrent" => {
-                self.concurrent = Some(value.parse().map_err(|_| number("number; write 1 or more"))?)
-            }
-            "devices" => self.devices = read(name, value)?,
+            "concurrent" => self.concurrent = plain(name, value, "write 1 or more")?,
+            "devices" => self.devices = amount(name, value)?,
             _ => return Err(format!("There is no parameter '{name}'. The parameters are: {NAMES}.")),
         }
         Ok(())
@@ -220,6 +213,16 @@ impl Asked {
             )),
         }
     }
+}
+
+/// An amount, whose own refusal says what it may be.
+fn amount<T: FromStr<Err = String>>(name: &str, value: &str) -> Result<Option<T>, String> {
+    value.parse().map(Some).map_err(|error| format!("{name}: {error}"))
+}
+
+/// A number or a word.
+fn plain<T: FromStr>(name: &str, value: &str, mend: &str) -> Result<Option<T>, String> {
+    value.parse().map(Some).map_err(|_| format!("{name}: '{value}' is none; {mend}"))
 }
 
 #[cfg(test)]

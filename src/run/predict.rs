@@ -8,7 +8,7 @@ use super::config::Config;
 use super::vms;
 use crate::analysis::forecast::evacuation::{all, plan, Guest, Lane};
 use crate::analysis::forecast::prospect::{self, Prospect};
-use crate::analysis::forecast::question::{Question, Traffic};
+use crate::analysis::forecast::question::Question;
 use crate::output::evacuation::Evacuation;
 use crate::output::forecast::{json_of, nobody_knows, table};
 use crate::sample::footing::Footing;
@@ -102,14 +102,12 @@ fn one(arguments: &Predict, question: &Question, links: &[Arc<Footing>]) -> anyh
 
 fn evacuate(arguments: &Predict, guests: &[Guest], links: &[Arc<Footing>]) -> anyhow::Result<(String, bool)> {
     let given = arguments.asked.bandwidth.map(|rate| rate.0);
-    let Some(first) = guests.first() else { bail!("there is no guest to move") };
-    let traffic: Traffic = first.question.traffic;
     let mut lanes = Vec::new();
     if links.is_empty() {
-        lanes.extend(Lane::of(None, given, traffic));
+        lanes.extend(Lane::of(None, given, guests));
     }
     for link in links {
-        match Lane::of(Some(link), given, traffic) {
+        match Lane::of(Some(link), given, guests) {
             Some(lane) => lanes.push(lane),
             None if arguments.link.is_empty() => {}
             None => bail!("nobody knows what {} carries; give it with --bandwidth", link.device),

@@ -117,12 +117,15 @@ impl Footing {
 }
 
 fn narrower(own: Shaped, below: &Shaped) -> Shaped {
-    match (&own, below) {
-        (Shaped::Held { rate: a, .. }, Shaped::Held { rate: b, .. }) if a <= b => own,
-        (_, Shaped::Held { .. }) => below.clone(),
-        (Shaped::Held { .. }, _) => own,
-        (Shaped::Free, _) => below.clone(),
-        _ => own,
+    let is_own = match (&own, below) {
+        (Shaped::Held { rate: own, .. }, Shaped::Held { rate: below, .. }) => own <= below,
+        (_, Shaped::Held { .. }) | (Shaped::Free, _) => false,
+        _ => true,
+    };
+    if is_own {
+        own
+    } else {
+        below.clone()
     }
 }
 

@@ -27,15 +27,16 @@ pub struct Lane {
     pub device: String,
     /// What it gives all of them, bytes of payload a second.
     pub shared: f64,
-    /// What one of them gets at most.
-    pub own: f64,
+    /// What each guest gets of it at most, by its connections, cores and buffers.
+    pub own: Vec<f64>,
 }
 
 impl Lane {
     /// Of a link, or of a way that is given; `None` if its capacity is not known.
-    pub fn of(link: Option<&Footing>, given: Option<f64>, traffic: Traffic) -> Option<Self> {
-        let Capacity { shared, own, .. } =
-            capacity::of(link, given, None, Traffic { concurrent: 1, ..traffic });
+    pub fn of(link: Option<&Footing>, given: Option<f64>, guests: &[Guest]) -> Option<Self> {
+        let alone = |traffic| capacity::of(link, given, None, Traffic { concurrent: 1, ..traffic });
+        let own = guests.iter().map(|guest| alone(guest.question.traffic).own).collect();
+        let Capacity { shared, .. } = alone(Traffic::default());
         Some(Self {
             device: link.map_or(String::new(), |link| link.device.to_string()),
             shared: shared?,
@@ -43,8 +44,10 @@ impl Lane {
         })
     }
 
-    fn rate(&self, running: usize) -> f64 {
-        (self.shared / running.max(1) as f64).min(self.own)
+    /// What a guest gets beside the others that run.
+    fn rate(&self, guest: usize, running: usize) -> f64 {
+        let own = self.own.get(guest).copied().unwrap_or(f64::INFINITY);
+        (self.shared / running.max(1) as f64).min(own)
     }
 }
 
@@ -101,7 +104,7 @@ pub fn plan(guests: &[Guest], lanes: &[Lane], parallel: u32) -> Plan {
     loop {
         while running.len() < parallel.max(1) as usize {
             let Some(guest) = waiting.pop() else { break };
-            let lane = widest(lanes, &plan.legs, &running);
+            let lane = widest(guest, lanes, &plan.legs, &running);
             running.push(Running { leg: plan.legs.len(), done: 0.0 });
             plan.legs.push(Leg { guest, lane, begins: now, ends: f64::INFINITY, pause: f64::INFINITY });
         }
@@ -134,16 +137,16 @@ fn finish_waiting(mut plan: Plan, mut waiting: Vec<usize>, now: f64) -> Plan {
 
 /// The places of guests, the one that takes longest alone at the end; those that never end alone begin last.
 fn longest_last(guests: &[Guest], lanes: &[Lane]) -> Vec<usize> {
-    let best = lanes.iter().map(|lane| lane.rate(1)).fold(0.0, f64::max);
-    let alone = |guest: &Guest| {
-        let total = forecast(&guest.question, best).0;
+    let alone = |place: usize| {
+        let best = lanes.iter().map(|lane| lane.rate(place, 1)).fold(0.0, f64::max);
+        let (total, _) = forecast(&guests[place].question, best);
         if total.is_finite() {
             total
         } else {
             -1.0
         }
     };
-    let mut places: Vec<(f64, usize)> = guests.iter().map(alone).zip(0..).collect();
+    let mut places: Vec<(f64, usize)> = (0..guests.len()).map(|place| (alone(place), place)).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
     places.into_iter().map(|(_, place)| place).collect()
 }
@@ -153,15 +156,15 @@ fn on(lane: usize, legs: &[Leg], running: &[Running]) -> usize {
 }
 
 /// The link on which one more would get most.
-fn widest(lanes: &[Lane], legs: &[Leg], running: &[Running]) -> usize {
-    let rate = |place: usize| lanes[place].rate(on(place, legs, running) + 1);
+fn widest(guest: usize, lanes: &[Lane], legs: &[Leg], running: &[Running]) -> usize {
+    let rate = |place: usize| lanes[place].rate(guest, on(place, legs, running) + 1);
     (0..lanes.len()).rev().max_by(|a, b| rate(*a).total_cmp(&rate(*b))).unwrap_or(0)
 }
 
 /// What the whole of one takes at its rate of now, seconds, and its pause.
 fn whole(guests: &[Guest], lanes: &[Lane], legs: &[Leg], running: &[Running], leg: usize) -> (f64, f64) {
     let Leg { guest, lane, .. } = legs[leg];
-    forecast(&guests[guest].question, lanes[lane].rate(on(lane, legs, running)))
+    forecast(&guests[guest].question, lanes[lane].rate(guest, on(lane, legs, running)))
 }
 
 fn forecast(question: &Question, rate: f64) -> (f64, f64) {
@@ -203,7 +206,7 @@ mod tests {
     }
 
     fn lane(shared: f64) -> Lane {
-        Lane { device: "ens3f0".into(), shared, own: f64::INFINITY }
+        Lane { device: "ens3f0".into(), shared, own: Vec::new() }
     }
 
     prop_compose! {
@@ -239,7 +242,7 @@ mod tests {
     #[test]
     fn connections_that_are_held_fill_the_link_together() {
         let guests: Vec<Guest> = (0..8).map(|_| guest(8e9, 1e7)).collect();
-        let narrow = Lane { own: 2.5e8, ..lane(1e9) };
+        let narrow = Lane { own: vec![2.5e8; 8], ..lane(1e9) };
         let plans = all(&guests, &[narrow]);
         assert_eq!(soonest(&plans).map(|plan| plan.parallel), Some(4), "{plans:?}");
     }

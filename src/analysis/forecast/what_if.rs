@@ -97,8 +97,8 @@ impl Maker<'_> {
         Change { words: words.to_owned(), command, link: self.link.cloned(), question }
     }
 
-    fn on(&self, words: &str, command: String, link: Footing) -> Change {
-        Change { link: Some(link), ..self.change(words, &command, |_| {}) }
+    fn on(&self, words: &str, command: &str, link: Footing) -> Change {
+        Change { link: Some(link), ..self.change(words, command, |_| {}) }
     }
 
     fn no_cap(&self) -> Option<Change> {
@@ -162,26 +162,26 @@ impl Maker<'_> {
         }
         let command = format!("ip link set dev {} mtu {JUMBO}", link.wire);
         let words = "frames of 9000 bytes, on all of the path";
-        Some(self.on(words, command, Footing { mtu: JUMBO, ..link.clone() }))
+        Some(self.on(words, &command, Footing { mtu: JUMBO, ..link.clone() }))
     }
 
     fn ring(&self, link: &Footing) -> Option<Change> {
         let (_, entries) = (link.loss?, link.larger_ring?);
         let command = format!("ethtool -G {} rx {entries}", link.wire);
-        Some(self.on("a receive ring that loses nothing", command, Footing { loss: None, ..link.clone() }))
+        Some(self.on("a receive ring that loses nothing", &command, Footing { loss: None, ..link.clone() }))
     }
 
     fn dedicated(&self, link: &Footing) -> Option<Change> {
         link.others.filter(|others| others.median > 0.0)?;
         let quiet = Footing { others: Some(Others::default()), ..link.clone() };
-        Some(self.on("a link of its own, without other traffic", String::new(), quiet))
+        Some(self.on("a link of its own, without other traffic", "", quiet))
     }
 
     fn unshaped(&self, link: &Footing) -> Option<Change> {
         let Shaped::Held { mend, .. } = &link.shaping else { return None };
         let speed = link.speed.map_or(String::from("RATE"), |speed| format!("{}bit", speed * 8));
         let command = mend.replace("{rate}", &speed);
-        Some(self.on("no shaping", command, Footing { shaping: Shaped::Free, ..link.clone() }))
+        Some(self.on("no shaping", &command, Footing { shaping: Shaped::Free, ..link.clone() }))
     }
 
     fn rdma(&self, link: &Footing) -> Option<Change> {
