@@ -1,11 +1,10 @@
 //! Evacuations for a terminal and as JSON: what `miglink predict --vms` prints.
 
 use super::flags::write_rows;
-use super::units::duration;
+use super::units::seconds as time;
 use crate::analysis::forecast::evacuation::{soonest, Guest, Lane, Leg, Plan};
 use serde_json::{json, Value};
 use std::fmt::Write;
-use std::time::Duration;
 
 /// What was computed.
 #[derive(Debug, Clone, Copy)]
@@ -25,13 +24,6 @@ fn number(value: f64) -> Value {
         return json!(value);
     }
     Value::Null
-}
-
-fn time(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) => duration(time),
-        Err(_) => "never ends".into(),
-    }
 }
 
 fn pause(plan: &Plan) -> f64 {

@@ -1,14 +1,13 @@
 //! Forecasts for a terminal and as JSON: what `miglink predict` prints and `/api/v1/forecast` answers.
 
 use super::flags::write_rows;
-use super::units::{bits_per_second, bytes, duration};
+use super::units::{bits_per_second, bytes, seconds as time};
 use crate::analysis::forecast::capacity::Capacity;
 use crate::analysis::forecast::prospect::{Expected, Prospect, Times};
 use crate::analysis::forecast::question::Question;
 use crate::analysis::forecast::what_if::Row;
 use serde_json::{json, Value};
 use std::fmt::Write;
-use std::time::Duration;
 
 /// A number that exists, or `null`: JSON has no word for infinity.
 fn number(value: f64) -> Value {
@@ -141,14 +140,6 @@ fn summary(prospect: &Prospect) -> [String; 6] {
     let Expected { usual, best, worst, .. } = expected;
     let range = format!("{} to {}", time(best.total), time(worst.total));
     [name, rate, limited, time(usual.total()), time(usual.pause), range]
-}
-
-/// A time as people read it.
-fn time(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) => duration(time),
-        Err(_) => "never ends".into(),
-    }
 }
 
 fn detail(out: &mut String, prospect: &Prospect) {
