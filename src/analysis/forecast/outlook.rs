@@ -45,7 +45,8 @@ pub static TABLES: [&[Column]; 2] = [&CAPACITY_COLUMNS, &SECONDS_COLUMNS];
 
 /// More profiles than this nobody needs, and keys have room for.
 pub const MOST_PROFILES: usize = 16;
-/// Rounds of the model that are played through at once: 20,000 take less than a millisecond (measured, CHANGELOG.md).
+/// Rounds of the model that are played through in one tick, so that many new links do not hold it up (our choice;
+/// `cargo bench --bench flags` has what forecasts cost).
 const ROUNDS: u32 = 20_000;
 /// Forecasts that are remembered at most.
 const MEMORY: usize = 4096;
