@@ -1,11 +1,18 @@
 //! What flags cost an idle host in a second: process CPU time of one tick of the survey, over links that are exported, have a
 //! speed and an address, and of which a tenth has traffic. The first ticks, in which every link is new, stand apart.
 //!
+//! And what forecasts cost that are made of them.
+//!
 //! `cargo bench --bench flags`; without `--bench` (as `cargo test --benches` runs it) a short round only.
 
 use miglink::analysis::flags::survey::{Manner, Survey};
+use miglink::analysis::forecast::profiles::{LinkForecasts, Profile};
+use miglink::analysis::forecast::question::{Question, Traffic};
+use miglink::analysis::forecast::way::Conduct;
+use miglink::analysis::forecast::workload::{Dirtying, Workload};
 use miglink::sample::block::Block;
 use miglink::sample::cell::Cell;
+use miglink::sample::footing::{Footing, Others, Shaped};
 use miglink::sample::link::{Link, Links};
 use miglink::sample::metric::{Column, Form};
 use miglink::sample::monotonic::Monotonic;
@@ -21,6 +28,7 @@ fn main() {
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     for count in if is_measured { vec![100, 1_000, 10_000] } else { vec![50] } {
         measure(count, if is_measured { 300 } else { 20 });
+        forecast(count, if is_measured { 60 } else { 5 });
     }
 }
 
@@ -54,6 +62,59 @@ fn measure(count: u64, ticks: usize) {
         resident().saturating_sub(before)
     );
     assert_eq!(survey.findings().judged.len() as u64, count, "every link was judged");
+}
+
+/// What forecasts cost where a tenth of the links has other traffic every five seconds, which is as often as they are told:
+/// links of 10 Gbit/s, two profiles.
+fn forecast(count: u64, turns: usize) {
+    let profile = |name: &str, rate| {
+        let workload = Workload { memory: 64e9, zero_share: 0.2, dirtying: Dirtying::linear(rate) };
+        let (conduct, traffic) = (Conduct::default(), Traffic::default());
+        let question = Question { workload, conduct, cap: None, bandwidth: None, traffic };
+        Profile { name: name.into(), question, guests: None }
+    };
+    let link = |key: u64, used: f64| {
+        let others = Some(Others { median: used, p95: used });
+        let (device, speed) = (format!("ens{key:05}").into(), Some(1_250_000_000));
+        Arc::new(Footing {
+            key,
+            device,
+            mtu: 1500,
+            speed,
+            shaping: Shaped::Free,
+            others,
+            ..Footing::default()
+        })
+    };
+    let mut outlook = LinkForecasts::default();
+    outlook.configure([profile("large", 3e8), profile("busy", 6e8)].into());
+    let mut links: Arc<[Arc<Footing>]> = (1..=count).map(|key| link(key, 0.0)).collect();
+    let mut times = Vec::new();
+    for turn in 0..turns as u64 {
+        let moved = |(at, old): (usize, &Arc<Footing>)| {
+            let key = at as u64 + 1;
+            let is_moved = key % 10 == turn % 10;
+            // Rates of others are kept to 0.8 %: a few hundred different ones.
+            if is_moved {
+                link(key, (key * 7 + turn) as f64 % 300.0 * 1e6)
+            } else {
+                Arc::clone(old)
+            }
+        };
+        links = links.iter().enumerate().map(moved).collect();
+        black_box(vec![turn; 4 << 20]);
+        cpu();
+        let start = cpu();
+        black_box(outlook.blocks(&links, Monotonic(Duration::from_secs(turn * 5))).len());
+        times.push((cpu() - start) as f64 / 1e3);
+    }
+    let (first, later) = times.split_at(1);
+    let mean = later.iter().sum::<f64>() / later.len() as f64;
+    let highest = later.iter().copied().fold(0.0, f64::max);
+    println!(
+        "{count:>6} links: forecasts {mean:>7.1} us every five seconds (highest {highest:.0}), the first {:.0}",
+        first[0]
+    );
 }
 
 fn cpu() -> i64 {

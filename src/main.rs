@@ -3,7 +3,7 @@
 use clap::Parser;
 use miglink::run::arguments::{Arguments, Command, ConfigCommand};
 use miglink::run::config::Config;
-use miglink::run::{check, explain, serve};
+use miglink::run::{check, explain, predict, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,6 +13,9 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => (serve::run(&run).map(|()| 0), 1),
         // What was found is an answer of its own, so failures have another code.
         Some(Command::Check(arguments)) => (check::run(&arguments).map(u8::from), 2),
+        Some(Command::Predict(arguments)) => {
+            (predict::run(&arguments).map(|converges| u8::from(!converges)), 2)
+        }
         Some(Command::Explain(arguments)) => (explain::run(&arguments).map(|()| 0), 2),
         Some(Command::Config(ConfigCommand::Check { file })) => {
             let result = Config::read(&file).map(|_| println!("{} is valid.", file.display()));

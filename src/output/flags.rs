@@ -90,7 +90,7 @@ fn others(found: &Findings, wanted: Wanted<'_>) -> String {
 }
 
 /// Columns as wide as their widest cell; the last one as it comes.
-fn write_rows<const COLUMNS: usize>(out: &mut String, rows: &[[String; COLUMNS]]) {
+pub(super) fn write_rows<const COLUMNS: usize>(out: &mut String, rows: &[[String; COLUMNS]]) {
     let widths: [usize; COLUMNS] =
         std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
     for row in rows {

@@ -3,9 +3,11 @@
 //! Imports `sample`, `source` (for the names of metrics) and `analysis`.
 
 pub mod api;
+pub mod evacuation;
 pub mod explain;
 pub mod exposition;
 pub mod flags;
+pub mod forecast;
 pub mod gzip;
 mod line;
 pub mod migrations;

@@ -63,6 +63,15 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// Seconds of a forecast: `0 s`, `38 s`; what is infinite never ends.
+pub fn seconds(seconds: f64) -> String {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) => "0 s".into(),
+        Ok(time) => duration(time),
+        Err(_) => "never ends".into(),
+    }
+}
+
 /// The time of day in UTC: `14:03:07`.
 pub fn time_of_day(wall_ns: u64) -> String {
     let second = wall_ns / 1_000_000_000 % 86_400;
@@ -71,7 +80,7 @@ pub fn time_of_day(wall_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bits_per_second, bytes, count, duration, time_of_day};
+    use super::{bits_per_second, bytes, count, duration, seconds, time_of_day};
     use std::time::Duration;
 
     #[test]
@@ -86,6 +95,7 @@ mod tests {
         assert_eq!(times, ["38 µs", "1.2 ms", "2 s"]);
         let long = [99, 125, 11_537].map(|seconds| duration(Duration::from_secs(seconds)));
         assert_eq!(long, ["99 s", "2 min 5 s", "3 h 12 min"]);
+        assert_eq!([0.0, 125.0, f64::INFINITY].map(seconds), ["0 s", "2 min 5 s", "never ends"]);
         let sizes = [0.0, 1536.0, 1_048_575.0, 536_870_912.0, 68_719_476_736.0, 1e18].map(bytes);
         assert_eq!(sizes, ["0 B", "1.5 KiB", "1 MiB", "512 MiB", "64 GiB", "909495 TiB"]);
         assert_eq!(time_of_day(1_795_359_859_685_808_200), "15:04:19");

@@ -1,5 +1,6 @@
 //! The command line, with flags as Prometheus users know them.
 
+use super::asked::Asked;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub enum Command {
     ///
     /// Exit code: 0 nothing found, 1 something found, 2 an error.
     Check(Check),
+    /// Say how long a guest would take to move off this host, how long it would pause, and what would help.
+    ///
+    /// Exit code: 0 it converges, 1 it never ends, 2 an error.
+    Predict(Box<Predict>),
     /// Explain a cause: what it means, how its evidence reads, what to do.
     Explain(Explain),
     /// Work with the configuration file.
@@ -48,6 +53,38 @@ pub struct Check {
     /// Print what is fine and what nobody can tell, too.
     #[arg(long, short)]
     pub verbose: bool,
+    /// Form of the answer.
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub output: Output,
+    /// Configuration file (YAML): which links count.
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Where procfs is mounted.
+    #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
+    pub procfs: PathBuf,
+    /// Where sysfs is mounted.
+    #[arg(long = "path.sysfs", value_name = "DIR", default_value = "/sys")]
+    pub sysfs: PathBuf,
+}
+
+/// Flags of `predict`.
+#[derive(Debug, Clone, Args)]
+pub struct Predict {
+    /// The guest.
+    #[command(flatten)]
+    pub asked: Asked,
+    /// Over this link; may be given more than once. Without it: every link that could carry it, the best first.
+    #[arg(long, value_name = "DEVICE")]
+    pub link: Vec<String>,
+    /// Many guests instead of one: a YAML list of name, memory, dirty_rate, working_set, zero.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["memory", "dirty_rate", "dirty_window", "zero", "concurrent"])]
+    pub vms: Option<PathBuf>,
+    /// So many guests at a time [default: one for each link].
+    #[arg(long, value_name = "N", requires = "vms", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub parallel: Option<u32>,
+    /// How long to look at this host: what others send is known better after longer.
+    #[arg(long = "for", value_name = "TIME", default_value = "3s", value_parser = looking_time)]
+    pub time: Duration,
     /// Form of the answer.
     #[arg(long, value_name = "FORM", default_value = "table")]
     pub output: Output,

@@ -28,9 +28,18 @@ pub fn run(arguments: &Check) -> anyhow::Result<bool> {
         Some(file) => Config::read(file)?,
         None => Config::default(),
     };
+    let roots = Roots { proc: arguments.procfs.clone(), sys: arguments.sysfs.clone() };
+    let (frame, seconds) = sample(&config, roots, arguments.time)?;
+    let text = say(arguments, &frame, seconds)?;
+    // A reader that has enough (head, grep -q) is no failure.
+    std::io::stdout().write_all(text.0.as_bytes()).ok();
+    Ok(text.1)
+}
+
+/// Reads this host for some time, as the agent does; gives the last frame and the time that it was read for.
+pub fn sample(config: &Config, roots: Roots, time: Duration) -> anyhow::Result<(Arc<Frame>, f64)> {
     let mut settings = config.settings()?;
     settings.manner = Manner::at_once();
-    let roots = Roots { proc: arguments.procfs.clone(), sys: arguments.sysfs.clone() };
     let totals = Process::new()?.totals.clone();
     let mut agent = Agent::start(SOURCES, roots, settings, INTERVAL, totals)
         .context("cannot start the sampling threads")?;
@@ -38,13 +47,14 @@ pub fn run(arguments: &Check) -> anyhow::Result<bool> {
         .enable_time()
         .build()
         .context("cannot start a timer")?;
-    let looked = runtime.block_on(look(agent.frames.clone(), arguments.time));
+    let looked = runtime.block_on(look(agent.frames.clone(), time));
     agent.stop();
     let (frame, seconds) = looked?;
-    let text = say(arguments, &frame, seconds)?;
-    // A reader that has enough (head, grep -q) is no failure.
-    std::io::stdout().write_all(text.0.as_bytes()).ok();
-    Ok(text.1)
+    let report = frame.reports.iter().find(|report| report.source == links::SOURCE.name);
+    if let Some(Outcome::Failed(reason)) = report.map(|report| &report.outcome) {
+        bail!("cannot read this host's links: {reason}");
+    }
+    Ok((frame, seconds))
 }
 
 /// Waits until frames have come for this long; gives the last one and the time between the first one and it.
@@ -61,10 +71,6 @@ async fn look(mut frames: watch::Receiver<Arc<Frame>>, time: Duration) -> anyhow
 
 /// The answer as text, and whether anything would slow a migration.
 fn say(arguments: &Check, frame: &Frame, seconds: f64) -> anyhow::Result<(String, bool)> {
-    let report = frame.reports.iter().find(|report| report.source == links::SOURCE.name);
-    if let Some(Outcome::Failed(reason)) = report.map(|report| &report.outcome) {
-        bail!("cannot read this host's links: {reason}");
-    }
     let exported = frame.links.exported().iter().map(|link| link.name.as_str());
     let devices: Vec<&str> =
         exported.filter(|name| arguments.link.as_deref().is_none_or(|wanted| wanted == *name)).collect();

@@ -1,7 +1,9 @@
 //! SHELL. The agent's tick, the server, start and stop, the subcommands. Only here a clock is read.
 
 pub mod agent;
+pub mod amounts;
 pub mod arguments;
+pub mod asked;
 pub mod check;
 pub mod clock;
 pub mod config;
@@ -11,6 +13,7 @@ pub mod lane;
 pub mod logging;
 pub mod news;
 pub mod own;
+pub mod predict;
 pub mod process;
 pub mod schedule;
 pub mod serve;
@@ -19,3 +22,4 @@ mod slot;
 pub mod state;
 pub mod ticker;
 pub mod totals;
+pub mod vms;

@@ -8,6 +8,7 @@ use super::http::server::{self, Limits};
 use super::process::Process;
 use super::state;
 use crate::analysis::flags::table as flags;
+use crate::analysis::forecast::profiles;
 use crate::analysis::migrations::table;
 use crate::analysis::peaks;
 use crate::source::contract::Roots;
@@ -101,7 +102,7 @@ async fn reload_on_demand(file: Option<&Path>, agent: &Agent, mut hangup: Signal
 /// The names that `collect[]` and `exclude[]` understand.
 pub fn source_names() -> Vec<&'static str> {
     let mut names: Vec<_> = SOURCES.iter().map(|info| info.name).collect();
-    names.extend([peaks::SOURCE, table::SOURCE, flags::SOURCE, state::SELF, "process"]);
+    names.extend([peaks::SOURCE, table::SOURCE, flags::SOURCE, profiles::SOURCE, state::SELF, "process"]);
     names
 }
 

@@ -6,6 +6,7 @@ use super::slot::Slot;
 use crate::analysis::flags::survey::{Manner, Survey};
 use crate::analysis::flags::table as flags;
 use crate::analysis::forecast::in_flight::{Beside, Journeys};
+use crate::analysis::forecast::profiles::{self, LinkForecasts};
 use crate::analysis::forecast::table as forecast;
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::Migration;
@@ -44,7 +45,7 @@ pub const SELF: &str = "self";
 
 static SOURCE_COLUMNS: [Column; 2] = [Column::of(&SUCCESS), Column::of(&DURATION)];
 /// The tables that the agent makes itself, for the lists of metrics.
-pub static TABLES: [&[Column]; 10] = [
+pub static TABLES: [&[Column]; 12] = [
     &SOURCE_COLUMNS,
     own::TABLES[0],
     own::TABLES[1],
@@ -55,6 +56,8 @@ pub static TABLES: [&[Column]; 10] = [
     verdicts::TABLES[1],
     flags::TABLES[0],
     forecast::TABLES[0],
+    profiles::TABLES[0],
+    profiles::TABLES[1],
 ];
 
 /// All that the agent remembers.
@@ -81,6 +84,8 @@ pub struct State {
     taken: Vec<Taken>,
     journeys: Journeys,
     survey: Survey,
+    /// Forecasts of links.
+    pub profiles: LinkForecasts,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -119,6 +124,7 @@ impl State {
             taken: Vec::new(),
             journeys: Journeys::default(),
             survey: Survey::new(manner),
+            profiles: LinkForecasts::default(),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
@@ -298,15 +304,19 @@ impl State {
         blocks.extend(self.survey.block().cloned());
         let flags = Arc::clone(self.survey.findings());
         let surroundings = &self.courses.surroundings;
-        let beside =
-            |migration: &Migration| Beside { link: surroundings.payload(&migration.path.links), known: None };
+        let beside = |migration: &Migration| Beside {
+            link: surroundings.payload(&migration.path.links),
+            known: self.profiles.guest(&migration.vm),
+        };
         let outlooks = self.journeys.outlooks(&shown, beside, now);
         blocks.extend(forecast::block(&shown, &outlooks, now).map(Arc::new));
+        let footings = Arc::clone(self.survey.footings.list());
+        blocks.extend(self.profiles.blocks(&footings, now).iter().cloned());
         let verdicts = told::verdicts(&shown, &self.courses);
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         let links = Arc::clone(&self.links);
-        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, verdicts, outlooks, reports }
+        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, footings, verdicts, outlooks, reports }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

@@ -94,9 +94,10 @@ impl Ticker {
             .iter()
             .map(|name| Lane::new(name, clock, Arc::clone(&finished), messages.clone()))
             .collect::<Result<_, _>>()?;
-        let Settings { selection, doors, keep, paces, dedicated, manner } = settings;
+        let Settings { selection, doors, keep, paces, dedicated, manner, profiles } = settings;
         let mut state = State::new(sources, selection, interval, keep, manner);
         state.courses.dedicated = dedicated;
+        state.profiles.configure(profiles);
         Ok(Self {
             state,
             lanes,
@@ -139,6 +140,7 @@ impl Ticker {
         self.paces = settings.paces;
         self.state.keep = settings.keep;
         self.state.courses.dedicated = settings.dedicated;
+        self.state.profiles.configure(settings.profiles);
         self.state.select(settings.selection);
     }
 

@@ -2,6 +2,7 @@
 
 use super::block::Block;
 use super::flag::Findings;
+use super::footing::Footing;
 use super::link::Links;
 use super::monotonic::Monotonic;
 use super::outlook::Outlook;
@@ -53,6 +54,8 @@ pub struct Frame {
     pub rates: Option<Arc<Block>>,
     /// Which links would slow a migration; the metrics of it are a block.
     pub flags: Arc<Findings>,
+    /// What the capacities of links are made of, for those that connections can end on.
+    pub footings: Arc<[Arc<Footing>]>,
     /// What limited each migration.
     pub verdicts: Vec<Verdict>,
     /// How each running migration is expected to go on, and how good that was.

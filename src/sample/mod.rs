@@ -7,6 +7,7 @@ pub mod choice;
 pub mod continuity;
 pub mod flag;
 pub mod flow;
+pub mod footing;
 pub mod frame;
 pub mod guest;
 pub mod link;

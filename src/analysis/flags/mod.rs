@@ -6,6 +6,7 @@ pub mod bandwidth_cap;
 mod base;
 mod changes;
 pub mod contract;
+mod footings;
 mod gather;
 mod history;
 pub mod link_degraded;

@@ -4,6 +4,7 @@ use super::contract::{slows, Flag, Flagged};
 use super::state::LinkState;
 use super::words::bits;
 use crate::analysis::rules::contract::BOTH;
+use crate::sample::footing;
 
 /// The flag.
 pub static FLAG: Flag = Flag {
@@ -17,6 +18,15 @@ pub static FLAG: Flag = Flag {
 const USED: f64 = 0.9;
 /// A link that moves this share of its speed has its slot awake (our choice).
 const AWAKE: f64 = 0.1;
+
+/// What the slot leaves to packets, for a capacity.
+pub fn slot(link: &LinkState) -> footing::Slot {
+    match link.slot {
+        None => footing::Slot::None,
+        Some(_) if matches!(flag(link), Flagged::Unknown(_)) => footing::Slot::Asleep,
+        Some(slot) => footing::Slot::Gives(slot.now as f64 * USED),
+    }
+}
 
 /// An idle device may run its slot slower to save power; it is judged then by its lanes only.
 pub fn flag(link: &LinkState) -> Flagged {

@@ -15,7 +15,7 @@ pub static FLAG: Flag = Flag {
 
 /// What one TCP connection of a migration gets at most, bytes a second, before a thread has its core full: 18 Gbit/s (measured
 /// for vMotion on 40 GbE, Broadcom KB 323379).
-const CONNECTION: f64 = 18e9 / 8.0;
+pub const CONNECTION: f64 = 18e9 / 8.0;
 
 /// Which transport the next migration takes nobody tells beforehand; the last one did.
 pub fn flag(link: &LinkState) -> Flagged {

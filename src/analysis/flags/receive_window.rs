@@ -2,7 +2,7 @@
 
 use super::contract::{slows, Flag, Flagged};
 use super::send_buffer::evidence;
-use super::state::LinkState;
+use super::state::{Buffers, LinkState};
 use crate::analysis::rules::contract::BOTH;
 
 /// The flag.
@@ -19,6 +19,14 @@ const USED: f64 = 0.5;
 const UNSCALED: u64 = 65_535;
 /// The kernel's default of `net.ipv4.tcp_rmem`'s largest value (ip-sysctl.rst of 6.12).
 const DEFAULT: u64 = 6_291_456;
+
+/// The largest window that this host's settings allow, bytes.
+pub fn window(buffers: &Buffers) -> Option<f64> {
+    let [_, first, largest] = buffers.receive?;
+    let buffer = if buffers.receive_grows? { largest } else { first.min(largest) };
+    let usable = buffer as f64 * USED;
+    Some(if buffers.window_scaling? { usable } else { usable.min(UNSCALED as f64) })
+}
 
 /// Told of links on which connections end; guests that come here are slowed.
 pub fn flag(link: &LinkState) -> Flagged {
@@ -37,15 +45,13 @@ pub fn flag(link: &LinkState) -> Flagged {
     if (largest as f64 * USED) < needed {
         mend.push(format!("sysctl -w net.ipv4.tcp_rmem='{smallest} {first} {enough}'"));
     }
-    let mut usable = largest as f64 * USED;
+    let usable = window(buffers).unwrap_or(largest as f64 * USED);
     let mut said = evidence(link, "tcp_rmem", largest, needed);
     if !grows {
-        usable = usable.min(first as f64 * USED);
         said += ", and buffers do not grow beyond the first";
         mend.push("sysctl -w net.ipv4.tcp_moderate_rcvbuf=1".into());
     }
     if !scaling {
-        usable = usable.min(UNSCALED as f64);
         said += ", and windows end at 64 KiB";
         mend.push("sysctl -w net.ipv4.tcp_window_scaling=1".into());
     }

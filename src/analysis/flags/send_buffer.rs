@@ -14,7 +14,7 @@ pub static FLAG: Flag = Flag {
 };
 
 /// What is on its way of a full send buffer: 0.74 to 0.78 of it (measured; the rest is the kernel's own bookkeeping).
-const USED: f64 = 0.75;
+pub const USED: f64 = 0.75;
 /// The kernel's default of `net.ipv4.tcp_wmem`'s largest value (Documentation/networking/ip-sysctl.rst of 6.12).
 const DEFAULT: u64 = 4_194_304;
 

@@ -120,6 +120,7 @@ fn judge(device: &str, queues: &[Queue]) -> Option<Shaping> {
             what,
             mend: format!("tc qdisc del dev {device} root"),
             depends: false,
+            each: false,
         });
     }
     if let Some(fq) = root.filter(|root| root.flow_rate.is_some()) {
@@ -129,6 +130,7 @@ fn judge(device: &str, queues: &[Queue]) -> Option<Shaping> {
             what: "fq, for each connection,".into(),
             mend,
             depends: false,
+            each: true,
         });
     }
     of_classes(device, root, queues)
@@ -159,7 +161,13 @@ fn of_classes(device: &str, root: Option<&Queue>, queues: &[Queue]) -> Option<Sh
         "tc class change dev {device} {parent} classid {class} htb rate {}bit ceil {{rate}}",
         widest.assured * 8
     );
-    Some(Shaping { rate: Some(rate), what: format!("class {class}"), mend, depends: unclassified })
+    Some(Shaping {
+        rate: Some(rate),
+        what: format!("class {class}"),
+        mend,
+        depends: unclassified,
+        each: false,
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::contract::{slows, Flag, Flagged};
 use super::state::{Bond, LinkState};
 use super::words::bits;
 use crate::analysis::rules::contract::COPY;
+use crate::sample::footing::Spread;
 
 /// The flag.
 pub static FLAG: Flag = Flag {
@@ -56,6 +57,14 @@ pub fn flag(link: &LinkState) -> Flagged {
         "virsh migrate --live --parallel --parallel-connections {connections} '{vm}' qemu+ssh://{peer}/system"
     ));
     slows(sum / most, evidence, mend)
+}
+
+/// How connections are spread, if one uses one member only and that is known.
+pub fn spread(link: &LinkState) -> Option<Spread> {
+    let bond = link.bond.as_ref().filter(|bond| SPREADING.contains(&bond.mode.as_str()))?;
+    let speeds = speeds(bond)?;
+    let by_port = BY_PORT.contains(&bond.hash_policy.as_str()) || bond.hash_policy.is_empty();
+    Some(Spread { member: speeds.iter().copied().max()?, members: speeds.len() as u32, by_port })
 }
 
 /// The speeds of the members that carry traffic.

@@ -141,6 +141,8 @@ pub struct Shaping {
     pub mend: String,
     /// Which class a connection takes is not known, and one of them has no lower rate than the link.
     pub depends: bool,
+    /// Each connection has this rate of its own.
+    pub each: bool,
 }
 
 /// `net.ipv4.tcp_wmem`, `tcp_rmem`, bytes (smallest, first, largest), and what decides how they are used.

@@ -3,6 +3,7 @@
 
 use super::changes::{Changes, Kind};
 use super::contract::Flagged;
+use super::footings::Footings;
 use super::gather::{Around, Host, Passed};
 use super::history::{Counter, History};
 use super::round_trips::note_round_trips;
@@ -93,6 +94,8 @@ pub struct Survey {
     reworded: bool,
     findings: Arc<Findings>,
     block: Option<Arc<Block>>,
+    /// What the links' capacities are made of.
+    pub footings: Footings,
 }
 
 impl Survey {
@@ -115,6 +118,7 @@ impl Survey {
             reworded: false,
             findings: Arc::default(),
             block: None,
+            footings: Footings::default(),
         }
     }
 
@@ -137,6 +141,7 @@ impl Survey {
         if self.changed || self.reworded {
             self.publish(now);
         }
+        self.footings.publish(&self.links, now, self.manner.all);
     }
 
     /// The links are others: rows go with their keys, and what is new or has changed is due, with what stands on it.
@@ -173,6 +178,7 @@ impl Survey {
             self.round_trips.retain(|key, _| keys.contains(key));
         }
         self.links = Arc::clone(links);
+        self.footings.keep(links);
         self.changed = true;
     }
 
@@ -310,7 +316,7 @@ impl Survey {
             }
             left -= 1;
             let link = &self.links.all()[place];
-            let (judged, found) = judge_link(&around, place, self.manner.all);
+            let (judged, found) = judge_link(&around, place, self.manner.all, &mut self.footings);
             let old = &mut self.judged[place];
             let other_result = (judged.slows, judged.fine) != (old.slows, old.fine);
             *old = Judged { due: old.due.saturating_sub(1), busy: old.busy, ..judged };
@@ -367,13 +373,20 @@ impl Survey {
 }
 
 /// What the flags say of a link: of one that is down nothing.
-fn judge_link(around: &Around<'_>, place: usize, all: bool) -> (Judged, Vec<Finding>) {
+fn judge_link(
+    around: &Around<'_>,
+    place: usize,
+    all: bool,
+    footings: &mut Footings,
+) -> (Judged, Vec<Finding>) {
     let link = &around.links.all()[place];
     let (mut judged, mut found) = (Judged::default(), Vec::new());
     if !link.admin_up || !link.oper_up {
+        footings.forget(link.key);
         return (judged, found);
     }
     let state = around.state(place);
+    footings.note(link, &state);
     for (bit, flag) in FLAGS.iter().enumerate() {
         let result = (flag.judge)(&state);
         match &result {

@@ -50,6 +50,7 @@ mod tests {
             what: "class 1:10".into(),
             mend: "tc class change dev ens3f0 parent 1: classid 1:10 htb rate 16000000bit ceil {rate}".into(),
             depends: false,
+            each: false,
         };
         let with = |shaper| flag(&LinkState { shaper, ..link.clone() });
         let Flagged::Slows { ratio, mend, .. } = with(Some(shaper.clone())) else { panic!("shaped") };

@@ -19,6 +19,9 @@ use crate::sample::outlook::{Needed, Outlook, Range, Score};
 use crate::sample::subject::Key;
 use std::collections::{HashMap, HashSet};
 
+/// Where within a step the rest falls below the threshold: the tenth and the ninetieth percentile of anywhere.
+const EARLY: f64 = 0.1;
+const LATE: f64 = 0.9;
 /// Even with so much more of rate, and less of dirtying, it must not end before that is said.
 const MARGIN: f64 = 0.1;
 /// Tellings in a row that must agree that it never ends; a frame is made every second.

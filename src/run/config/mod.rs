@@ -1,14 +1,17 @@
 //! The configuration file: YAML, strict, complete before anything is opened. Every default is what a host without a
 //! file needs.
 
+pub mod forecast;
 pub mod migrations;
 
 use crate::analysis::flags::survey::Manner;
+use crate::analysis::forecast::profiles::Profile;
 use crate::source::contract::Doors;
 use crate::topology::roles::{Choice, Patterns, Selection};
 use anyhow::Context;
 use serde::{de, Deserialize, Deserializer};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The whole file.
@@ -23,6 +26,8 @@ pub struct Config {
     pub migrations: migrations::Migrations,
     /// Links that are meant for migrations, by name.
     dedicated: Vec<Pattern>,
+    /// What is forecast all the time.
+    pub forecast: forecast::Forecast,
 }
 
 /// What the configuration says to the agent.
@@ -40,6 +45,8 @@ pub struct Settings {
     pub manner: Manner,
     /// Links that are meant for migrations.
     pub dedicated: Patterns,
+    /// Guests whose migration is forecast over every link.
+    pub profiles: Arc<[Profile]>,
 }
 
 /// Time between two readings while a migration is on.
@@ -198,6 +205,7 @@ impl Config {
             paces: Paces { fast: self.sampling.fast_interval, pause: self.sampling.pause_interval },
             dedicated: patterns(&self.dedicated)?,
             manner: Manner::default(),
+            profiles: self.forecast.profiles()?,
         })
     }
 }

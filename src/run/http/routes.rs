@@ -6,6 +6,7 @@
 //! | `/metrics` | the newest frame; `collect[]` and `exclude[]` choose sources |
 //! | `/api/v1/migrations` | running and finished migrations as JSON (`docs/api.md`) |
 //! | `/api/v1/links` | the links that are shown, as JSON |
+//! | `/api/v1/forecast` | how long a guest would take to move, over each link (`docs/api.md`) |
 //! | `/-/healthy` | 200 while the process lives |
 //! | `/-/ready` | 200 once there is a frame, 503 before |
 //! | `/-/reload` | POST: reads the configuration again; only with `--web.enable-lifecycle` |
@@ -14,9 +15,12 @@ use super::answer::{Answer, AnswerGuard};
 use super::chunks::Chunks;
 use super::scrape::Scrape;
 use crate::output::exposition::Exposition;
+use crate::output::forecast::json_of;
 use crate::output::gzip::Gzip;
 use crate::output::sink::Plain;
 use crate::output::{api, negotiation, page};
+use crate::run::asked::{Asked, Naming};
+use crate::run::predict;
 use crate::run::process::Process;
 use crate::sample::frame::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -68,17 +72,18 @@ impl Routes {
             "/" if reading => self.page(),
             "/api/v1/migrations" if reading => self.migrations(),
             "/api/v1/links" if reading => self.links(guard),
+            "/api/v1/forecast" if reading => self.forecast(request.uri().query().unwrap_or_default()),
             "/-/healthy" if reading => text(StatusCode::OK, "miglink is alive.\n"),
             "/-/ready" if reading => self.ready(),
             "/-/reload" => self.reload(request.method()),
-            "/" | "/api/v1/migrations" | "/api/v1/links" | "/-/healthy" | "/-/ready" => {
+            "/" | "/api/v1/migrations" | "/api/v1/links" | "/api/v1/forecast" | "/-/healthy" | "/-/ready" => {
                 not_allowed("GET, HEAD")
             }
             path if path == self.metrics_path => not_allowed("GET, HEAD"),
             _ => text(
                 StatusCode::NOT_FOUND,
                 &format!(
-                    "There is nothing here. Try /, {}, /api/v1/migrations or /api/v1/links.\n",
+                    "There is nothing here. Try /, {}, /api/v1/migrations, /api/v1/links or /api/v1/forecast.\n",
                     self.metrics_path
                 ),
             ),
@@ -148,6 +153,17 @@ impl Routes {
         }
     }
 
+    fn forecast(&self, query: &str) -> Reply {
+        let frame = match self.frame() {
+            Ok(frame) => frame,
+            Err(reply) => return *reply,
+        };
+        match forecast(&frame, query) {
+            Ok(body) => json(Full::new(Bytes::from(body)).boxed_unsync()),
+            Err(problem) => text(StatusCode::BAD_REQUEST, &format!("{problem}\n")),
+        }
+    }
+
     /// The sources that a query asks for: all, those of `collect[]`, or all but those of `exclude[]`.
     fn wanted(&self, query: &str) -> Result<HashSet<&'static str>, String> {
         let (mut collect, mut exclude) = (HashSet::new(), HashSet::new());
@@ -200,6 +216,22 @@ impl Routes {
             }
         }
     }
+}
+
+/// The answer to a query; `link` may be given more than once.
+fn forecast(frame: &Frame, query: &str) -> Result<String, String> {
+    let (mut asked, mut names) = (Asked::default(), Vec::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "link" => names.push(value.into_owned()),
+            name => asked.set(name, &value)?,
+        }
+    }
+    let question = asked.question(Naming::Key)?;
+    let is_given = question.bandwidth.is_some() && names.is_empty();
+    let links = if is_given { Vec::new() } else { predict::links(frame, &names)? };
+    let list = if links.is_empty() && !is_given { Vec::new() } else { predict::prospects(&links, &question) };
+    Ok(format!("{:#}\n", json_of(&list)))
 }
 
 fn text(status: StatusCode, text: &str) -> Reply {
