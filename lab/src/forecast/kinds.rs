@@ -15,11 +15,7 @@ pub struct Kind {
 
 /// All kinds.
 pub const KINDS: [Kind; 7] = [
-    Kind {
-        name: "idle",
-        made: "the guest writes next to nothing",
-        draw: |d| busy(d, (0, 30), (60, 120), (0, 1)),
-    },
+    Kind { name: "idle", made: "the guest writes next to nothing", draw: idle },
     Kind {
         name: "zeros",
         made: "60 to 90 % of memory is zero",
@@ -97,13 +93,22 @@ fn busy(draw: &mut Draw, zero: (u64, u64), tenths: (u64, u64), percent: (u64, u6
     }
 }
 
+/// Zero pages lie outside of the working set: with a small one they are everywhere.
+fn idle(draw: &mut Draw) -> Plan {
+    let plan = busy(draw, (0, 30), (60, 120), (0, 1));
+    Plan { working_set: 8, zeros: plan.zeros / 2, ..plan }
+}
+
 fn never(draw: &mut Draw) -> Plan {
-    let plan = busy(draw, (0, 30), (40, 60), (130, 300));
+    let plan = busy(draw, (0, 30), (40, 60), (130, 200));
     let downtime_limit = draw.one_of(&[50, 100, 200, 300]);
-    let pause = plan.link * downtime_limit / 1000 / 1024;
+    // Faster than that no emulated guest writes.
+    let link = plan.link.min(36 * 1024);
+    let dirty_rate = plan.dirty_rate * link / plan.link;
+    let pause = link * downtime_limit / 1000 / 1024;
     let working_set = (draw.within(25, 60) * pause / 10).clamp(8, plan.memory - 3);
     // By chance an emulated guest writes some 10,000 pages a second at most.
-    Plan { downtime_limit, working_set, random: false, stop_after: ENOUGH, ..plan }
+    Plan { downtime_limit, working_set, dirty_rate, link, random: false, stop_after: ENOUGH, ..plan }
 }
 
 fn capped(draw: &mut Draw) -> Plan {

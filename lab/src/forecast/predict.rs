@@ -74,7 +74,7 @@ pub fn read(said: &Value) -> Result<Prediction> {
         p90: forecast["p90"][key].as_f64(),
     };
     Ok(Prediction {
-        capacity: link["capacity_bytes_per_second"].as_f64(),
+        capacity: link["capacity_bytes_per_second"]["value"].as_f64(),
         converges: forecast["converges"].as_bool(),
         total: range("total_seconds"),
         pause: range("pause_seconds"),

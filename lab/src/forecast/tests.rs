@@ -64,7 +64,7 @@ fn what_miglink_says_is_read() {
     let forecast = json!({"converges": true, "total_seconds": 9.0, "pause_seconds": 0.3,
         "p10": {"total_seconds": 8.5, "pause_seconds": 0.25}, "p90": {"total_seconds": 9.8, "pause_seconds": 0.4}});
     let body = json!({"links": [{"device": "eth0"},
-        {"device": "mig0", "capacity_bytes_per_second": 2e7, "forecast": forecast}]});
+        {"device": "mig0", "capacity_bytes_per_second": {"value": 2e7}, "forecast": forecast}]});
     let found = predict::read(&body).unwrap();
     assert_eq!((found.capacity, found.converges), (Some(2e7), Some(true)));
     assert_eq!(found.total, Range { p10: Some(8.5), middle: Some(9.0), p90: Some(9.8) });
