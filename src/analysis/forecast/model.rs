@@ -10,12 +10,14 @@
 //!     y0 = V0 - R ;  y' = D(y/B) (1 - R/W)  what is above it; of the dirtied pages some are of the rest anyway
 //!     ends as soon as y < B h/2 ;  copy = sum y/B ;  pause = (R + y + Q)/Bp + devices
 //!
+//! Of a guest that writes in turn the rest is what it wrote before: `y' = min(D(y/B), W - R)`.
+//!
 //! `Q` is what the sender's socket holds: QEMU has sent it, the guest waits for it. It shortens the copy as much.
 //!
 //! The published models (Liu et al. 2011, Nathan et al. 2015) send each round to its end, which QEMU does not do.
 
 use super::way::{Conduct, Way, PAGE_OVERHEAD, ZERO_PAGE, ZERO_SCAN};
-use super::workload::Workload;
+use super::workload::{Pattern, Workload};
 
 /// Where a migration stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,7 +96,7 @@ pub fn from(
         remaining = remaining.min(rest);
         let guest = workload.dirtying.slowed(brake.throttle);
         let dirtied = guest.within(since);
-        let fresh = dirtied * (1.0 - overlap(remaining, workload, first));
+        let fresh = fresh(dirtied, remaining, workload, first);
         remaining = (remaining + fresh).min(workload.memory);
         brake.note(dirtied, wire, since);
         forecast.rounds += 1;
@@ -116,11 +118,15 @@ pub fn from(
     }
 }
 
-/// Of the pages that are dirtied, the part that was to be sent anyway.
-fn overlap(remaining: f64, workload: &Workload, first: bool) -> f64 {
+/// Of the bytes that are dirtied, those that were not to be sent anyway.
+fn fresh(dirtied: f64, remaining: f64, workload: &Workload, first: bool) -> f64 {
     // In the first round the rest is the end of all memory, later it is of the working set.
     let among = if first { workload.memory } else { workload.working_set() };
-    (remaining / among).min(1.0)
+    if workload.dirtying.pattern == Pattern::Sweep && !first {
+        // The rest is what it wrote before; it comes there again only when it has written all else.
+        return dirtied.min((among - remaining).max(0.0));
+    }
+    dirtied * (1.0 - (remaining / among).min(1.0))
 }
 
 /// How memory goes over the wire.
