@@ -69,7 +69,7 @@ fn run_all(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let miglink = if arguments.no_exporter { None } else { Some(binary(arguments.miglink.clone())?) };
-    let options = Options { miglink, keep: arguments.keep, brief: false };
+    let options = Options { miglink, keep: arguments.keep, ..Options::default() };
     if let Some(path) = &options.miglink {
         let changed = path.metadata().and_then(|data| data.modified()).ok();
         let age = changed.map_or(0, |at| clock::age(at).as_secs() / 60);

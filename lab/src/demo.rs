@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn show(arguments: &Arguments, stop: &Stop) -> Result<()> {
     let scenario = Scenario::parse(SCENARIO).context("demo.yaml")?;
-    let options = Options { miglink: Some(binary(arguments.miglink.clone())?), keep: false, brief: false };
+    let options = Options { miglink: Some(binary(arguments.miglink.clone())?), ..Options::default() };
     println!("building two hosts and a guest of {} MiB …", scenario.vm.memory.mib());
     let mut lab = Lab::start(&scenario, &options, stop)?;
     let mut proxies = Vec::new();

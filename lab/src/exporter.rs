@@ -127,7 +127,7 @@ fn scrape_all(network: &File, kept: &Mutex<Timeline>, stop: &Stop) {
 }
 
 /// The body of an answer with status 200, asked in this thread's network namespace.
-fn get(path: &str) -> Result<String> {
+pub fn get(path: &str) -> Result<String> {
     let address = SocketAddr::from(ADDRESS);
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;

@@ -43,6 +43,7 @@ pub struct Faults {
     changes: Vec<Change>,
     traffic: Vec<(usize, Traffic)>,
     others: Vec<Others>,
+    begun: bool,
 }
 
 impl Faults {
@@ -54,7 +55,7 @@ impl Faults {
             changes.extend(until.map(|until| Change { at: until.0, fault, begins: false }));
         }
         changes.sort_by_key(|change| change.at);
-        Self { list: scenario.faults.clone(), changes, traffic: Vec::new(), others: Vec::new() }
+        Self { list: scenario.faults.clone(), changes, traffic: Vec::new(), others: Vec::new(), begun: false }
     }
 
     /// Kernel settings, which sockets take up when they are opened: before hypervisors start.
@@ -67,8 +68,11 @@ impl Faults {
         Ok(())
     }
 
-    /// What is there from the start.
+    /// What is there from the start; the second time nothing happens.
     pub fn from_the_start(&mut self, stage: &mut Stage) -> Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
         for fault in 0..self.list.len() {
             if self.list[fault].times().0.is_none() {
                 self.begin(fault, stage)?;
@@ -98,10 +102,10 @@ impl Faults {
 
     fn begin(&mut self, number: usize, stage: &mut Stage) -> Result<()> {
         match &self.list[number] {
-            Fault::CompetingTraffic { streams, port, .. } => {
+            Fault::CompetingTraffic { streams, port, rate, .. } => {
                 let [from, to] = stage.hosts;
                 let address = stage.world.address(Side::Destination);
-                self.traffic.push((number, Traffic::start(from, to, address, *port, *streams)?));
+                self.traffic.push((number, Traffic::start([from, to], address, *port, *streams, *rate)?));
                 Ok(())
             }
             Fault::Sysctl { .. } => Ok(()),

@@ -1,12 +1,19 @@
 //! The guest: a boot sector (guest/guest.S) that fills its memory, says `R` on its serial line, then dirties one byte
-//! a page over its working set, again and again, at a chosen pace. Three words of it are set here.
+//! a page over its working set, again and again, at a chosen pace. What it is to do is written into it here.
 
+use crate::scenario::{Pattern, Vm};
 use crate::units::{Rate, Size};
 use anyhow::{Context, Result};
 
 /// Assembled from guest/guest.S; a test holds the two together.
 pub const BOOT_SECTOR: &[u8; 512] = include_bytes!("../guest/guest.bin");
 
+/// Where it counts its writes, 32 bits, in its memory: the BIOS puts a boot sector at 0x7c00.
+pub const WRITTEN: u64 = 0x7c00 + 492;
+/// Where the byte is that makes it write here and there.
+const SCATTERED: usize = 508;
+/// Where the byte is that leaves pages zero: so many of sixteen, above the working set.
+const ZEROS: usize = 509;
 /// Where the three words are: end of what is filled, end of what is dirtied, pause after each page in TSC ticks.
 const WORDS: usize = 496;
 /// Memory is filled and dirtied from here on.
@@ -17,12 +24,14 @@ pub const PAGE: u64 = 4096;
 const FLOPPY: usize = 1_474_560;
 
 /// The image to boot from. `pause` is in ticks of the time stamp counter, 0 for as fast as it can.
-pub fn image(fill: Size, dirty: Size, pause: u32) -> Vec<u8> {
+pub fn image(vm: &Vm, fill: Size, pause: u32) -> Vec<u8> {
     let mut image = BOOT_SECTOR.to_vec();
-    for (at, word) in [fill.0 as u32, dirty.0 as u32, pause].into_iter().enumerate() {
+    for (at, word) in [fill.0 as u32, vm.dirty.0 as u32, pause].into_iter().enumerate() {
         let at = WORDS + 4 * at;
         image[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
+    image[SCATTERED] = u8::from(vm.pattern == Pattern::Random);
+    image[ZEROS] = vm.zeros;
     image.resize(FLOPPY, 0);
     image
 }
@@ -48,16 +57,21 @@ pub fn ticks_per_second() -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::{image, pause_ticks, BOOT_SECTOR, FLOPPY};
+    use crate::scenario::{Pattern, Vm};
     use crate::units::{Rate, Size};
     use std::io::Write;
     use std::process::Command;
 
     #[test]
-    fn the_three_words_are_set_and_nothing_else() {
-        let image = image(Size(240 << 20), Size(32 << 20), 500_000);
+    fn the_words_are_set_and_nothing_else() {
+        let (memory, dirty) = (Size(256 << 20), Size(32 << 20));
+        let vm = Vm { memory, fill: None, dirty, dirty_rate: None, pattern: Pattern::Sweep, zeros: 0 };
+        let image = image(&vm, Size(240 << 20), 500_000);
         assert_eq!(image.len(), FLOPPY);
         assert_eq!(image[496..508], [0, 0, 0, 0x0f, 0, 0, 0, 0x02, 0x20, 0xa1, 0x07, 0]);
         assert_eq!(image[..496], BOOT_SECTOR[..496]);
+        let other = super::image(&Vm { pattern: Pattern::Random, zeros: 4, ..vm }, Size(240 << 20), 500_000);
+        assert_eq!((&image[508..510], &other[508..510]), (&[0, 0][..], &[1, 4][..]));
         assert_eq!(image[508..512], BOOT_SECTOR[508..]);
         assert_eq!(image[510..512], [0x55, 0xaa], "the BIOS boots only what ends so");
     }

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod exporter;
 pub mod exposition;
 pub mod faults;
+pub mod forecast;
 pub mod guest;
 pub mod host;
 pub mod made;

@@ -31,6 +31,8 @@ pub struct Options {
     pub keep: bool,
     /// For many runs: a miglink on the source alone, and nothing is measured beforehand.
     pub brief: bool,
+    /// More for the configuration of each miglink: whole sections.
+    pub configuration: String,
 }
 
 /// What came out.
@@ -104,7 +106,7 @@ pub fn run(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Outcom
 pub fn observe(scenario: &Scenario, options: &Options, stop: &Stop) -> Result<Observed> {
     let mut lab = Lab::start(scenario, options, stop)?;
     let truths = lab.migrate(stop, |_| ())?;
-    let others = lab.faults.others();
+    let others = lab.others();
     lab.settle(stop)?;
     let timelines: Vec<Timeline> = lab.exporters.iter().map(Exporter::timeline).collect();
     if options.keep {
@@ -137,7 +139,8 @@ impl Lab {
         let mut exporters = Vec::new();
         if let Some(binary) = &options.miglink {
             for host in hosts.iter().take(if options.brief { 1 } else { 2 }) {
-                let configuration = qemu::miglink_configuration(host, scenario);
+                let own = qemu::miglink_configuration(host, scenario);
+                let configuration = format!("{own}{}", options.configuration);
                 exporters.push(Exporter::start(&made, host, binary, &configuration, stop)?);
             }
         }
@@ -147,11 +150,27 @@ impl Lab {
         Ok(Self { exporters, pair, faults, hosts, world, scenario: scenario.clone(), made })
     }
 
+    /// The guests and who drives them.
+    pub fn pair(&mut self) -> &mut Pair {
+        &mut self.pair
+    }
+
+    /// What other traffic really moved up to now.
+    pub fn others(&self) -> Vec<Others> {
+        self.faults.others()
+    }
+
+    /// Lets begin what is there from the start; [`Lab::migrate`] does it otherwise.
+    pub fn begin(&mut self) -> Result<()> {
+        let (made, world, hosts) = (&self.made, &self.world, &self.hosts);
+        self.faults.from_the_start(&mut Stage { made, world, hosts, pair: &mut self.pair })
+    }
+
     /// Migrates all guests to the end; `each` is called again and again meanwhile.
     pub fn migrate(&mut self, stop: &Stop, mut each: impl FnMut(&[Exporter])) -> Result<Vec<Truth>> {
+        self.begin()?;
         let pair = &mut self.pair;
         let mut stage = Stage { made: &self.made, world: &self.world, hosts: &self.hosts, pair };
-        self.faults.from_the_start(&mut stage)?;
         stage.pair.migrate(&self.scenario)?;
         let start = clock::now();
         let mut answers = vec![None; stage.pair.guests.len()];

@@ -41,6 +41,14 @@ pub struct Truth {
     pub setup_time: Option<f64>,
     /// How many times dirty pages were collected.
     pub iterations: Option<u64>,
+    /// Bytes that were sent before the pause.
+    pub precopy_bytes: Option<u64>,
+    /// Bytes of memory that were sent in the pause.
+    pub downtime_bytes: Option<u64>,
+    /// Pages that were sent whole.
+    pub normal_pages: Option<u64>,
+    /// Pages that were zero.
+    pub zero_pages: Option<u64>,
     /// Bytes a second that the guest dirtied before, as measured.
     pub dirty_rate: Option<f64>,
     /// Bytes a second that it was asked to dirty.
@@ -91,6 +99,10 @@ impl Truth {
             total_time: seconds("total-time"),
             setup_time: seconds("setup-time"),
             iterations: answer["ram"]["dirty-sync-count"].as_u64(),
+            precopy_bytes: answer["ram"]["precopy-bytes"].as_u64(),
+            downtime_bytes: answer["ram"]["downtime-bytes"].as_u64(),
+            normal_pages: answer["ram"]["normal"].as_u64(),
+            zero_pages: answer["ram"]["duplicate"].as_u64(),
             dirty_rate: guest.dirty_rate,
             dirty_rate_asked: scenario.vm.dirty_rate.and_then(crate::units::Rate::bytes),
         }

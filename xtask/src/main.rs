@@ -28,6 +28,8 @@ enum Task {
     Lab(lab::cli::Command),
     /// How often miglink's verdicts are right, over many real live migrations with known causes (root)
     Accuracy(lab::accuracy::command::Arguments),
+    /// How good miglink's forecasts are, over many real live migrations (root)
+    Forecast(lab::forecast::command::Arguments),
     /// One real, slow live migration to look at, with miglink's page (root)
     Demo(lab::demo::Arguments),
     /// Benchmarks of the whole program; without a name: which there are
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Task::Vm(args) => vm::run(&args),
         Task::Lab(command) => migrations::run(&command),
         Task::Accuracy(arguments) => migrations::accuracy(&arguments),
+        Task::Forecast(arguments) => migrations::forecast(&arguments),
         Task::Demo(arguments) => migrations::demo(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask lab`, `accuracy` and `demo`: install what the lab needs, then hand over to it.
+//! `cargo xtask lab`, `accuracy`, `forecast` and `demo`: install what the lab needs, then hand over to it.
 
 use crate::apt;
 use anyhow::{ensure, Result};
@@ -6,6 +6,7 @@ use lab::accuracy::command as accuracy;
 use lab::cli::{self, Command};
 use lab::demo;
 use lab::exporter::binary;
+use lab::forecast::command as forecast;
 use std::process::{Command as Process, ExitCode};
 
 /// Hypervisor, libvirt, and what shapes and breaks a path.
@@ -33,6 +34,14 @@ pub fn accuracy(arguments: &accuracy::Arguments) -> Result<ExitCode> {
         apt::ensure(&PACKAGES)?;
     }
     accuracy::run(arguments)
+}
+
+/// Compares forecasts with what happens.
+pub fn forecast(arguments: &forecast::Arguments) -> Result<ExitCode> {
+    if !arguments.list {
+        apt::ensure(&PACKAGES)?;
+    }
+    forecast::run(arguments)
 }
 
 /// Shows one migration; it needs no libvirt.

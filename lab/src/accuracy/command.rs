@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         );
     }
     let miglink = Some(binary(arguments.miglink.clone())?);
-    let options = Options { miglink, keep: arguments.keep, brief: true };
+    let options = Options { miglink, keep: arguments.keep, brief: true, ..Options::default() };
     let stop = Stop::on_signals()?;
     let runs = runner::run_all(&chosen, &options, &stop);
     if stop.is_set() {

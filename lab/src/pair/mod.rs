@@ -147,6 +147,18 @@ impl Guest {
         }
     }
 
+    /// How many pages the guest has written since it began, modulo 2^32. The source is asked, and where its hypervisor is
+    /// gone, the destination.
+    pub fn writes(&mut self) -> Result<u32> {
+        let line = format!("xp /1xw {:#x}", guest::WRITTEN);
+        let said = self.source.human(&line).or_else(|error| match &mut self.destination {
+            Some(destination) => destination.human(&line),
+            None => Err(error),
+        })?;
+        let word = said.trim().rsplit("0x").next().unwrap_or_default();
+        u32::from_str_radix(word, 16).with_context(|| format!("a word of the guest: {said}"))
+    }
+
     /// Bytes a second that the guest dirties: it counts up one byte in each page of its working set, so the sum over
     /// some pages tells how many rounds it has made.
     fn measure(&mut self, dirty: Size) -> Result<f64> {

@@ -34,7 +34,7 @@ pub fn lab_socket(guest: &str) -> String {
 pub fn write_image(made: &Made, scenario: &Scenario) -> Result<PathBuf> {
     let path = made.folder().join("guest.img");
     let pause = guest::pause_ticks(scenario.vm.dirty_rate, guest::ticks_per_second()?);
-    fs::write(&path, guest::image(scenario.fill(), scenario.vm.dirty, pause)).context("the guest's image")?;
+    fs::write(&path, guest::image(&scenario.vm, scenario.fill(), pause)).context("the guest's image")?;
     Ok(path)
 }
 

@@ -53,6 +53,9 @@ pub enum Fault {
         /// To which port.
         #[serde(default = "iperf")]
         port: u16,
+        /// How fast each goes; as fast as it can if left out.
+        #[serde(default)]
+        rate: Rate,
     },
     /// Kernel settings of a host, set before the hypervisors start.
     Sysctl {

@@ -60,6 +60,23 @@ pub struct Vm {
     pub dirty: Size,
     /// How fast it dirties that; without it, as fast as it can.
     pub dirty_rate: Option<Rate>,
+    /// In which order.
+    #[serde(default)]
+    pub pattern: Pattern,
+    /// How many of sixteen pages stay zero above the working set.
+    #[serde(default)]
+    pub zeros: u8,
+}
+
+/// In which order a guest writes its working set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// From one end to the other, and again.
+    #[default]
+    Sweep,
+    /// By chance.
+    Random,
 }
 
 /// By which door miglink may see the migration.
@@ -227,6 +244,7 @@ impl Scenario {
         ensure!((8..=2048).contains(&memory), "vm.memory: from 8MiB to 2048MiB, not {memory}MiB");
         ensure!(fill < memory && fill > 1, "vm.fill: at least 2MiB and less than vm.memory");
         ensure!((2..=fill).contains(&self.vm.dirty.mib()), "vm.dirty: from 2MiB to vm.fill");
+        ensure!(self.vm.zeros < 16, "vm.zeros: less than 16 of 16, not {}", self.vm.zeros);
         ensure!((1..=4).contains(&self.count), "count: from 1 to 4 guests, not {}", self.count);
         let needs_multifd = matches!(self.migrate.compression, Compression::Zlib | Compression::Zstd);
         ensure!(

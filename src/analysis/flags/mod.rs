@@ -11,6 +11,7 @@ mod gather;
 mod history;
 pub mod link_degraded;
 pub mod link_shared;
+pub mod manner;
 pub mod mtu_mismatch;
 pub mod pause_frames;
 pub mod pcie_limited;

@@ -6,6 +6,7 @@ use super::contract::Flagged;
 use super::footings::Footings;
 use super::gather::{Around, Host, Passed};
 use super::history::{Counter, History};
+pub use super::manner::Manner;
 use super::round_trips::note_round_trips;
 use super::shapers::Shapers;
 use super::softnet_backlog::OWN;
@@ -21,31 +22,6 @@ use crate::sample::subject::Key;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How the survey goes about.
-#[derive(Debug, Clone, Copy)]
-pub struct Manner {
-    /// The length of a part of the history, of which there are thirty.
-    pub step: Duration,
-    /// Changed links that are judged in one tick at most.
-    pub changed: usize,
-    /// Judges every link at every tick, and keeps what is fine and what is unknown, too.
-    pub all: bool,
-}
-
-impl Default for Manner {
-    /// An agent's: a link costs about 4 us, so two hundred are less than a thousandth of a core (CHANGELOG.md).
-    fn default() -> Self {
-        Self { step: Duration::from_secs(10), changed: 200, all: false }
-    }
-}
-
-impl Manner {
-    /// Of a host that is looked at for some seconds: every link at every tick.
-    pub fn at_once() -> Self {
-        Self { step: Duration::from_secs(1), changed: usize::MAX, all: true }
-    }
-}
 
 /// A link that is new is judged at so many ticks, because what belongs to it is read by and by.
 const YOUNG: u8 = 3;

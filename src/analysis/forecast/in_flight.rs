@@ -135,7 +135,8 @@ impl Journey {
         let nothing = || nothing(migration.key);
         if migration.is_on() {
             let Some(outlook) = self.ahead(entry, beside, now) else { return nothing() };
-            self.told.extend(Told::of(&outlook, migration, now));
+            let held = self.pace.now().map_or(0.0, |rate| way(rate.p50, migration, beside.link).held());
+            self.told.extend(Told::of(&outlook, migration, held, now));
             self.last = Some(outlook.clone());
             return outlook;
         }

@@ -7,9 +7,12 @@
 //! Hence with rate `B`, limit `L`, step `h`, dirtied bytes `D(t)` and working set `W`:
 //!
 //!     R = B (L - h/2)                       what remains when the dirty pages are collected
-//!     y0 = V0 - R ;  y' = D(y/B) (1 - R/W)  what is above it; of the dirtied pages some are of the rest anyway (of a guest
-//!                                           that sweeps: y' = min(D(y/B), W - R))
-//!     ends as soon as y < B h/2 ;  copy = sum y/B ;  pause = (R + y)/Bp + devices
+//!     y0 = V0 - R ;  y' = D(y/B) (1 - R/W)  what is above it; of the dirtied pages some are of the rest anyway
+//!     ends as soon as y < B h/2 ;  copy = sum y/B ;  pause = (R + y + Q)/Bp + devices
+//!
+//! Of a guest that writes in turn the rest is what it wrote before: `y' = min(D(y/B), W - R)`.
+//!
+//! `Q` is what the sender's socket holds: QEMU has sent it, the guest waits for it. It shortens the copy as much.
 //!
 //! The published models (Liu et al. 2011, Nathan et al. 2015) send each round to its end, which QEMU does not do.
 
@@ -55,18 +58,19 @@ impl Forecast {
 pub const MIDDLE: f64 = 0.5;
 /// After so many collections of dirty pages without an end there is none (geometric series are over long before).
 const MOST_ROUNDS: u32 = 100_000;
-/// A longer copy than this is none, seconds: a year.
-const LONGEST: f64 = 365.0 * 86_400.0;
-/// Of what waits, a sweep meets this part of what chance would (tests/forecast plays it: none to all, by where it stands).
-const MEETING: f64 = 0.25;
+/// A longer copy than this is none, seconds: a month.
+const LONGEST: f64 = 30.0 * 86_400.0;
 /// Rounds that leave as much as the one before, to a millionth, lead nowhere.
 const STANDSTILL: f64 = 1e-6;
 
 /// Before it begins.
 pub fn before(workload: &Workload, way: &Way, conduct: &Conduct) -> Forecast {
-    let start = Position { remaining: workload.memory, since: 0.0, first: true, throttle: 0.0 };
+    // The socket is empty at first and takes what it can hold in no time.
+    let wire = Sending::of(workload, way, conduct, 0.0).mixed.wire;
+    let held = (way.queue / wire).min(workload.memory);
+    let start = Position { remaining: workload.memory - held, since: 0.0, first: true, throttle: 0.0 };
     let rest = from(start, workload, way, conduct, MIDDLE);
-    Forecast { copy: conduct.setup + rest.copy, ..rest }
+    Forecast { copy: conduct.setup + rest.copy, sent: rest.sent + held * wire, ..rest }
 }
 
 /// From a position on. `overshoot` is the part of a step that is sent beyond the threshold, 0 to 1.
@@ -81,32 +85,32 @@ pub fn from(
     let mut brake = Brake { throttle, on: conduct.auto_converge, ..Brake::default() };
     let mut forecast = Forecast { copy: 0.0, pause: 0.0, rounds: 0, sent: 0.0, converges: false };
     let mut before = f64::INFINITY;
+    let mut send = Sending::of(workload, way, conduct, if first { remaining } else { 0.0 });
     loop {
-        let sending = Sending::of(workload, way, conduct, first);
-        let beyond = overshoot * way.step * sending.pages;
+        let beyond = overshoot * way.step * if first { send.mixed.pages } else { send.full.pages };
         let rest = (way.copy * conduct.downtime_limit - beyond).max(0.0);
         let above = (remaining - rest).max(0.0);
-        let time = above / sending.pages;
+        let (time, wire) = send.some(above);
         (forecast.copy, since) = (forecast.copy + time, since + time);
-        forecast.sent += above * sending.wire;
+        forecast.sent += wire;
         remaining = remaining.min(rest);
         let guest = workload.dirtying.slowed(brake.throttle);
         let dirtied = guest.within(since);
         let fresh = fresh(dirtied, remaining, workload, first);
         remaining = (remaining + fresh).min(workload.memory);
-        brake.note(dirtied, above * sending.wire, since);
+        brake.note(dirtied, wire, since);
         forecast.rounds += 1;
         if remaining < way.copy * conduct.downtime_limit {
-            let last = Sending::of(workload, way, conduct, false);
-            forecast.sent += remaining * last.wire;
-            forecast.pause = remaining * last.wire / way.pause + conduct.devices;
+            let wire = send.some(remaining).1;
+            forecast.sent += wire;
+            forecast.pause = (wire + way.queue) / way.pause + conduct.devices;
             forecast.converges = true;
             return forecast;
         }
         let stands = !first && fresh >= before * (1.0 - STANDSTILL) && !brake.may_pull();
         if stands || forecast.rounds >= MOST_ROUNDS || forecast.copy > LONGEST {
-            let wire = Sending::of(workload, way, conduct, false).wire;
-            let pause = remaining * wire / way.pause + conduct.devices;
+            let wire = send.some(remaining).1;
+            let pause = (wire + way.queue) / way.pause + conduct.devices;
             return Forecast { copy: f64::INFINITY, pause, sent: f64::INFINITY, ..forecast };
         }
         before = if first { f64::INFINITY } else { fresh };
@@ -114,23 +118,31 @@ pub fn from(
     }
 }
 
-/// Of the bytes that were dirtied, those that were not to be sent anyway.
+/// Of the bytes that are dirtied, those that were not to be sent anyway.
 fn fresh(dirtied: f64, remaining: f64, workload: &Workload, first: bool) -> f64 {
-    let set = workload.working_set();
-    match workload.dirtying.pattern {
-        // In the first round the rest is the end of all memory, wherever the working set lies.
-        _ if first => dirtied * (1.0 - (remaining / workload.memory).min(1.0)),
-        Pattern::Random => dirtied * (1.0 - (remaining / set).min(1.0)),
-        // Who goes from one end to the other mostly writes other pages than those that wait, until it has been everywhere.
-        Pattern::Sweep => {
-            (dirtied * (1.0 - MEETING * (remaining / set).min(1.0))).min((set - remaining).max(0.0))
-        }
+    // In the first round the rest is the end of all memory, later it is of the working set.
+    let among = if first { workload.memory } else { workload.working_set() };
+    if workload.dirtying.pattern == Pattern::Sweep && !first {
+        // The rest is what it wrote before; it comes there again only when it has written all else.
+        return dirtied.min((among - remaining).max(0.0));
     }
+    dirtied * (1.0 - (remaining / among).min(1.0))
 }
 
 /// How memory goes over the wire.
 #[derive(Debug, Clone, Copy)]
 struct Sending {
+    /// Memory as it was at the start, zero pages among it.
+    mixed: Pace,
+    /// Pages that the guest has written.
+    full: Pace,
+    /// Bytes of pages of the first kind that are still to be sent: they come first.
+    left: f64,
+}
+
+/// How one kind of pages goes.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
     /// Bytes of pages a second.
     pages: f64,
     /// Bytes on the wire for each byte of a page.
@@ -138,13 +150,21 @@ struct Sending {
 }
 
 impl Sending {
-    /// Of all memory, zero pages among it, or of pages that the guest has just written.
-    fn of(workload: &Workload, way: &Way, conduct: &Conduct, first: bool) -> Self {
-        let zero = if first { workload.zero_share } else { 0.0 };
-        let full = PAGE_OVERHEAD / conduct.compression;
-        let wire = (1.0 - zero) * full + zero * ZERO_PAGE;
-        let time = wire / way.copy + zero / ZERO_SCAN;
-        Self { pages: 1.0 / time, wire }
+    fn of(workload: &Workload, way: &Way, conduct: &Conduct, left: f64) -> Self {
+        let pace = |zero: f64| {
+            let wire = (1.0 - zero) * PAGE_OVERHEAD / conduct.compression + zero * ZERO_PAGE;
+            Pace { pages: 1.0 / (wire / way.copy + zero / ZERO_SCAN), wire }
+        };
+        Self { mixed: pace(workload.zero_share), full: pace(0.0), left }
+    }
+
+    /// Sends so many bytes of pages: seconds, and bytes on the wire.
+    fn some(&mut self, bytes: f64) -> (f64, f64) {
+        let mixed = bytes.min(self.left);
+        self.left -= mixed;
+        let full = bytes - mixed;
+        let time = mixed / self.mixed.pages + full / self.full.pages;
+        (time, mixed * self.mixed.wire + full * self.full.wire)
     }
 }
 
@@ -191,8 +211,8 @@ impl Brake {
 mod tests {
     use super::super::needs;
     use super::super::way::{Conduct, Way, PAGE_OVERHEAD};
-    use super::super::workload::{Dirtying, Workload};
-    use super::{before, from, Pattern, Position, MIDDLE};
+    use super::super::workload::{Dirtying, Pattern, Workload};
+    use super::{before, from, Position, LONGEST, MIDDLE};
     use proptest::prelude::{any, prop_assert, prop_compose, proptest};
 
     prop_compose! {
@@ -222,8 +242,8 @@ mod tests {
         let whole = 4e9 * PAGE_OVERHEAD / 1e8 + conduct.setup + conduct.devices;
         assert!((forecast.total() - whole).abs() < 1e-6, "{forecast:?}");
         assert!(forecast.rounds == 1 && (forecast.sent - 4e9 * PAGE_OVERHEAD).abs() < 1.0);
-        // The pause is what the limit leaves, less half a step.
-        assert!((forecast.pause - conduct.devices - 0.275).abs() < 0.002, "{forecast:?}");
+        // The pause is what the limit leaves, less half a step, and what the socket holds.
+        assert!((forecast.pause - conduct.devices - 0.275 - 0.028).abs() < 0.002, "{forecast:?}");
     }
 
     #[test]
@@ -243,7 +263,8 @@ mod tests {
         let forecast = before(&guest, &way, &conduct);
         let pages = speed / PAGE_OVERHEAD;
         let (rest, beyond) = (speed * 0.3 - 0.025 * pages, 0.025 * pages);
-        let (above, ratio) = (memory - rest, rate / pages * (1.0 - rest / memory));
+        let above = memory - rest - way.queue / PAGE_OVERHEAD;
+        let ratio = rate / pages * (1.0 - rest / memory);
         let rounds = ((beyond / above).ln() / ratio.ln()).ceil();
         let closed = above / pages * (1.0 - ratio.powf(rounds)) / (1.0 - ratio);
         assert!((forecast.copy / closed - 1.0).abs() < 1e-6, "{forecast:?} for {closed}, {rounds} rounds");
@@ -265,7 +286,7 @@ mod tests {
         let (way, conduct) = (Way::of(1e8, None), Conduct { setup: 0.0, ..Conduct::default() });
         let whole = before(&guest, &way, &conduct);
         let gone = 20.0;
-        let remaining = 8e9 - gone * way.copy / PAGE_OVERHEAD;
+        let remaining = 8e9 - (gone * way.copy + way.queue) / PAGE_OVERHEAD;
         let position = Position { remaining, since: gone, first: true, throttle: 0.0 };
         let rest = from(position, &guest, &way, &conduct, MIDDLE);
         assert!((rest.total() + gone - whole.total()).abs() < 1e-3, "{rest:?} {whole:?}");
@@ -300,7 +321,8 @@ mod tests {
             let way = Way::of(speed, None);
             let start = Position { remaining: guest.memory, since: 0.0, first: true, throttle: 0.0 };
             let forecast = from(start, &guest, &way, &conduct, overshoot);
-            let allowed = conduct.downtime_limit * PAGE_OVERHEAD / conduct.compression + conduct.devices;
+            let held = way.queue / way.pause + conduct.devices;
+            let allowed = conduct.downtime_limit * PAGE_OVERHEAD / conduct.compression + held;
             prop_assert!(!forecast.converges || forecast.pause <= allowed * (1.0 + 1e-9), "{forecast:?}");
         }
 
@@ -313,11 +335,18 @@ mod tests {
                 let conduct = Conduct { downtime_limit: limit, ..conduct };
                 before(&guest, &Way::of(speed, None), &conduct).converges
             };
-            if needs.rate > 1e5 {
+            // There a large guest takes longer than the longest copy that counts.
+            let soon = |speed: f64| guest.memory < 5e-4 * speed * LONGEST;
+            if needs.rate > 1e5 && soon(needs.rate) {
                 prop_assert!(at(needs.rate * 1.01, conduct.downtime_limit));
             }
-            let beside = 0.01 * guest.working_set() / speed;
-            prop_assert!(at(speed, needs.downtime_limit * 1.01 + beside));
+            if !soon(speed) {
+                return Ok(());
+            }
+            // A pause that takes in next to nothing of the working set hardly matters, nor does a hundredth of it.
+            if needs.downtime_limit * speed > 0.02 * guest.working_set() || speed > guest.dirtying.rate * 1.01 {
+                prop_assert!(at(speed, needs.downtime_limit * 1.01 + 0.001));
+            }
             let converges = before(&guest, &way, &conduct).converges;
             if way.copy > needs.rate * 1.01 {
                 prop_assert!(converges, "{needs:?}");

@@ -1,7 +1,7 @@
 //! What a migration needs to converge: the edge of `model`, solved.
 //!
-//! At the edge a round leaves as much as it sent: `d (1 - B (L - h/2) / W) = B` (model.rs, with `y` small beside `W`). One that
-//! sweeps leaves less than it sent only if `d < B`, or if all of its working set fits into the pause: `W < B L`.
+//! At the edge a round leaves as much as it sent: `d (1 - B (L - h/2) / W) = B` (model.rs, with `y` small beside `W`). A guest
+//! that writes in turn must be slower than the way, or the pause must take in all that it writes: `d = B` or `W = B L`.
 
 use super::model::MIDDLE;
 use super::way::{Conduct, Way, PAGE_OVERHEAD};
@@ -25,23 +25,18 @@ pub fn of(workload: &Workload, way: &Way, conduct: &Conduct) -> Needs {
     let wire = PAGE_OVERHEAD / conduct.compression;
     let beyond = MIDDLE * way.step / wire;
     let time = (conduct.downtime_limit - beyond).max(0.0);
-    if workload.dirtying.pattern == Pattern::Sweep {
-        return of_sweep(rate, set, way.copy, conduct.downtime_limit, wire, beyond);
-    }
     let needed = if rate > 0.0 { 1.0 / (1.0 / (rate * wire) + time / set) } else { 0.0 };
     let pages = way.copy / wire;
+    if workload.dirtying.pattern == Pattern::Sweep && set.is_finite() {
+        let (late, short) = (rate > pages, set > way.copy * conduct.downtime_limit);
+        return Needs {
+            rate: (rate * wire).min(set / conduct.downtime_limit),
+            downtime_limit: if late { set / way.copy } else { beyond },
+            throttle: if late && short { 1.0 - pages / rate } else { 0.0 },
+        };
+    }
     let limit = if rate > pages { set * (1.0 - pages / rate) / way.copy + beyond } else { beyond };
     let bearable = if set > way.copy * time { pages / (1.0 - way.copy * time / set) } else { f64::INFINITY };
     let throttle = if rate > bearable { 1.0 - bearable / rate } else { 0.0 };
     Needs { rate: needed, downtime_limit: limit, throttle }
-}
-
-fn of_sweep(rate: f64, set: f64, copy: f64, limit: f64, wire: f64, beyond: f64) -> Needs {
-    let pages = copy / wire;
-    let fits = set <= copy * limit;
-    Needs {
-        rate: (rate * wire).min(set / limit),
-        downtime_limit: if rate > pages { set / copy } else { beyond },
-        throttle: if rate > pages && !fits { 1.0 - pages / rate } else { 0.0 },
-    }
 }

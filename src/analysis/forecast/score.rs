@@ -11,19 +11,20 @@ pub struct Told {
     pub at: Monotonic,
     /// Seconds from the migration's beginning to its end.
     pub total: f64,
-    /// Seconds of pause.
+    /// Seconds of pause, as the hypervisor will measure it: until its last bytes are in the socket.
     pub pause: f64,
 }
 
 impl Told {
     /// Of an outlook on a migration whose memory is copied; `None` if it tells no end, or only that it is later.
-    pub fn of(outlook: &Outlook, migration: &Migration, now: Monotonic) -> Option<Self> {
+    /// `held` are the seconds of the pause that the hypervisor will not see.
+    pub fn of(outlook: &Outlook, migration: &Migration, held: f64, now: Monotonic) -> Option<Self> {
         let (copy, pause) = (outlook.copy?, outlook.pause?);
         let told = migration.phase == Phase::MemoryCopy && !outlook.at_least;
         told.then(|| Self {
             at: now,
             total: migration.length(now).as_secs_f64() + copy.p50 + pause.p50,
-            pause: pause.p50,
+            pause: pause.p50 - held,
         })
     }
 }
