@@ -86,10 +86,8 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[((share * sorted.len() as f64).ceil() as usize).max(1) - 1]
 }
 
-/// Writes a table of what is furthest off, worst first: `cargo test --test forecast_model -- --nocapture`.
+/// Writes a table of all, as they come: `cargo test --test forecast_model -- --nocapture`.
 fn tell(rows: &[(f64, f64, &Recorded, Forecast)]) {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
     for (total, pause, was, said) in rows {
         println!(
             "{:>2} {:<10} total {:>6.2} s, forecast {:>6.2} {:>+6.1} %  pause {:>4.0} ms {:>+5.0}  {} {:.1} of {:.1} MB/s",
@@ -107,45 +105,61 @@ fn tell(rows: &[(f64, f64, &Recorded, Forecast)]) {
     }
 }
 
+/// Errors of those that ended, worst first: relative of the whole time, seconds of the pause.
+fn errors<'a>(runs: &[&'a Recorded]) -> Vec<(f64, f64, &'a Recorded, Forecast)> {
+    let ended = runs.iter().filter(|run| run.completed());
+    let mut rows: Vec<_> = ended
+        .map(|run| {
+            let said = run.forecast();
+            (said.total() / run.total - 1.0, said.pause - run.pause.unwrap(), *run, said)
+        })
+        .collect();
+    rows.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+    rows
+}
+
+/// Median and ninetieth percentile of both errors.
+fn sums(what: &str, rows: &[(f64, f64, &Recorded, Forecast)]) -> [f64; 4] {
+    let totals: Vec<f64> = rows.iter().map(|row| row.0.abs()).collect();
+    let pauses: Vec<f64> = rows.iter().map(|row| row.1.abs()).collect();
+    let [total, total_p90] = [0.5, 0.9].map(|share| quantile(&totals, share));
+    let [pause, pause_p90] = [0.5, 0.9].map(|share| quantile(&pauses, share));
+    println!(
+        "{what}: {} ended; total {:.1} % (p90 {:.1}), pause {:.0} ms (p90 {:.0})",
+        rows.len(),
+        total * 100.0,
+        total_p90 * 100.0,
+        pause * 1e3,
+        pause_p90 * 1e3
+    );
+    [total, total_p90, pause, pause_p90]
+}
+
 #[test]
 fn recorded_migrations_are_forecast() {
     let all = recorded();
-    let steady: Vec<&Recorded> = all.iter().filter(|run| run.is_steady()).collect();
+    let all: Vec<&Recorded> = all.iter().collect();
+    let steady: Vec<&Recorded> = all.iter().copied().filter(|run| run.is_steady()).collect();
     assert!(steady.len() >= 40, "{} of {}", steady.len(), all.len());
-    let mut rows = Vec::new();
-    for run in &steady {
+    for run in &all {
         let said = run.forecast();
         assert!(said.converges || !run.completed(), "called hopeless: {run:?} {said:?}");
-        if run.completed() {
-            let pause = said.pause - run.pause.unwrap();
-            rows.push((said.total() / run.total - 1.0, pause, *run, said));
-        }
     }
+    let rows = errors(&steady);
     tell(&rows);
-    let totals: Vec<f64> = rows.iter().map(|row| row.0.abs()).collect();
-    let pauses: Vec<f64> = rows.iter().map(|row| row.1.abs()).collect();
-    let total = (quantile(&totals, 0.5), quantile(&totals, 0.9));
-    let pause = (quantile(&pauses, 0.5), quantile(&pauses, 0.9));
-    println!(
-        "{} of {} steady, {} ended; total {:.1} % (p90 {:.1}), pause {:.0} ms (p90 {:.0})",
-        steady.len(),
-        all.len(),
-        rows.len(),
-        total.0 * 100.0,
-        total.1 * 100.0,
-        pause.0 * 1e3,
-        pause.1 * 1e3
-    );
     // What holds for the model as it is, and a little more.
-    assert!(total.0 < 0.01 && total.1 < 0.06, "{total:?}");
-    assert!(pause.0 < 0.03 && pause.1 < 0.08, "{pause:?}");
+    let [total, total_p90, pause, pause_p90] = sums("steady", &rows);
+    assert!(total < 0.01 && total_p90 < 0.06, "{total} {total_p90}");
+    assert!(pause < 0.03 && pause_p90 < 0.08, "{pause} {pause_p90}");
+    let [_, total_p90, _, pause_p90] = sums("all", &errors(&all));
+    assert!(total_p90 < 0.1 && pause_p90 < 0.15, "{total_p90} {pause_p90}");
 }
 
-/// Called off while it still copied: the model knows that it would not have ended, or takes longer than that.
+/// Called off while it still copied: the model knows that it would not have ended.
 #[test]
 fn recorded_migrations_that_did_not_end_are_told() {
     let all = recorded();
-    let endless: Vec<_> = all.iter().filter(|run| !run.completed() && run.is_steady()).collect();
-    let told = endless.iter().filter(|run| run.forecast().total() > run.total).count();
-    assert!(endless.len() >= 3 && told * 10 >= endless.len() * 9, "{told} of {}", endless.len());
+    let endless: Vec<_> = all.iter().filter(|run| !run.completed()).collect();
+    let missed: Vec<_> = endless.iter().filter(|run| run.forecast().converges).map(|run| &run.id).collect();
+    assert!(endless.len() >= 9 && missed.is_empty(), "{missed:?} of {}", endless.len());
 }

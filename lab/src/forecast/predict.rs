@@ -2,11 +2,11 @@
 
 use super::plan::Plan;
 use crate::host::{Host, LINK};
-use crate::shell;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
+use std::process::Stdio;
 
 /// A forecast made before. Times are seconds; those of one that never ends are missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -39,9 +39,11 @@ pub struct Range {
 pub fn ask(host: &Host, miglink: &Path, plan: &Plan, dirty_rate: f64) -> Result<Prediction> {
     let mut command = host.command(miglink);
     command.arg("predict").args(words(plan, dirty_rate));
-    let said = shell::finish(&mut command)?;
-    let value: Value =
-        serde_json::from_str(&said).with_context(|| format!("miglink predict said: {said}"))?;
+    let output = command.stdin(Stdio::null()).output().context("miglink predict")?;
+    // Its exit code says whether the guest would arrive; of what it cannot tell there is no JSON.
+    let value: Value = serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("miglink predict said: {}", String::from_utf8_lossy(&output.stderr).trim())
+    })?;
     read(&value)
 }
 
