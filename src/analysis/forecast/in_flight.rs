@@ -9,7 +9,7 @@ use super::model::{self, Forecast, Position, MIDDLE};
 use super::needs;
 use super::pace::Pace;
 use super::score::{scores, Told};
-use super::way::{Conduct, Way, STEP};
+use super::way::{Conduct, Way, STEP, UNSURE, UNSURE_PAUSE};
 use super::workload::{Dirtying, Workload};
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::{Migration, Phase};
@@ -162,7 +162,10 @@ impl Journey {
             let way = way(rate, migration, beside.link);
             model::from(known.position, &known.workload, &way, &known.conduct, overshoot)
         };
-        let runs = [at(rate.p90, LATE), at(rate.p50, MIDDLE), at(rate.p10, EARLY)];
+        let (fast, slow) = (rate.p90.max(rate.p50 * (1.0 + UNSURE)), rate.p10.min(rate.p50 * (1.0 - UNSURE)));
+        let mut runs = [at(fast, LATE), at(rate.p50, MIDDLE), at(slow, EARLY)];
+        runs[0].pause = (runs[0].pause - UNSURE_PAUSE).max(0.0);
+        runs[2].pause += UNSURE_PAUSE;
         let converging = self.converging(&known, &runs[1], way(rate.p90, migration, beside.link));
         let needs = needs::of(&known.workload, &way(rate.p50, migration, beside.link), &known.conduct);
         let needed =

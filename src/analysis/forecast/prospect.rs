@@ -4,6 +4,7 @@ use super::capacity::{self, Capacity};
 use super::model::{self, Forecast, Position};
 use super::needs::{self, Needs};
 use super::question::Question;
+use super::way::{UNSURE, UNSURE_PAUSE};
 use super::what_if::{self, Row};
 use crate::sample::footing::Footing;
 
@@ -49,6 +50,11 @@ impl Times {
         Self { total: forecast.total(), copy: forecast.copy, pause: forecast.pause }
     }
 
+    /// With a pause longer by so many seconds, but no shorter than nothing.
+    fn paused(self, seconds: f64) -> Self {
+        Self { pause: (self.pause + seconds).max(0.0), ..self }
+    }
+
     fn fold(self, other: Self, choose: fn(f64, f64) -> f64) -> Self {
         Self {
             total: choose(self.total, other.total),
@@ -75,17 +81,18 @@ pub fn expect(question: &Question, [busy, usual]: [f64; 2]) -> Expected {
     let Question { workload, conduct, .. } = question;
     let way = question.way(usual);
     let middle = model::before(workload, &way, conduct);
-    let at = |rate: f64, overshoot: f64| {
+    let at = |rate: f64, times: f64, overshoot: f64| {
         let start = Position { remaining: workload.memory, since: 0.0, first: true, throttle: 0.0 };
-        let forecast = model::from(start, workload, &question.way(rate), conduct, overshoot);
+        let forecast = model::from(start, workload, &question.way(rate).faster(times), conduct, overshoot);
         Times::of(&Forecast { copy: forecast.copy + conduct.setup, ..forecast })
     };
-    let corners = [busy, usual].map(|rate| OVERSHOOT.map(|part| at(rate, part)));
+    let ends = [(busy, 1.0 - UNSURE), (usual, 1.0 + UNSURE)];
+    let corners = ends.map(|(rate, times)| OVERSHOOT.map(|part| at(rate, times, part)));
     let fold = |choose| corners.iter().flatten().fold(Times::of(&middle), |all, one| all.fold(*one, choose));
     Expected {
         usual: middle,
-        best: fold(f64::min),
-        worst: fold(f64::max),
+        best: fold(f64::min).paused(-UNSURE_PAUSE),
+        worst: fold(f64::max).paused(UNSURE_PAUSE),
         needs: needs::of(workload, &way, conduct),
     }
 }

@@ -19,6 +19,10 @@ pub const ZERO_SCAN: f64 = 1e10;
 pub const SOCKET: f64 = 2.8e6;
 /// Seconds of its rate that the socket of a slower link holds. Measured at 11 to 36 MB/s, through shapers with 20 ms of queue.
 pub const SOCKET_TIME: f64 = 0.09;
+/// What real migrations were faster or slower than the model, eight times of ten, as a part of the rate (tests/data/forecast).
+pub const UNSURE: f64 = 0.04;
+/// The same of the pause, seconds.
+pub const UNSURE_PAUSE: f64 = 0.04;
 /// The longest pause that may be allowed (`MAX_MIGRATE_DOWNTIME_SECONDS` in migration/options.c), seconds.
 pub const LONGEST_LIMIT: f64 = 2000.0;
 
@@ -48,6 +52,12 @@ impl Way {
     /// of the pause leaves it out.
     pub fn held(&self) -> f64 {
         self.queue / self.pause
+    }
+
+    /// The same, so many times as fast.
+    #[must_use]
+    pub fn faster(self, times: f64) -> Self {
+        Self { copy: self.copy * times, pause: self.pause * times, ..self }
     }
 
     /// Refuses what cannot be.
