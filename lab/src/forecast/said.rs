@@ -85,13 +85,15 @@ pub fn read(body: &Value, at: f64) -> Option<Said> {
     let mut all = body["migrations"].as_array()?.iter();
     let running = all.find(|m| m["direction"] == "outgoing" && m["migration_result"].is_null())?;
     let forecast = running.get("forecast").filter(|forecast| forecast.is_object())?;
-    let range = |key: &str| Range {
-        p10: forecast[key]["p10"].as_f64(),
-        middle: forecast[key]["p50"].as_f64(),
-        p90: forecast[key]["p90"].as_f64(),
+    // A least time, told while the guest's dirty rate is not known, is no forecast.
+    let known = forecast["at_least"] != true;
+    let range = |key: &str| {
+        let number = |part: &str| forecast[key][part].as_f64().filter(|_| known);
+        Range { p10: number("p10"), middle: number("p50"), p90: number("p90") }
     };
     Some(Said {
-        at,
+        // What is shown is as old as its frame.
+        at: body["timestamp_seconds"].as_f64().unwrap_or(at),
         remaining: range("remaining_seconds"),
         pause: range("pause_seconds"),
         converging: forecast["converging"].as_bool(),

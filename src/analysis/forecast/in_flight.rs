@@ -173,7 +173,8 @@ impl Journey {
         Some(Outlook {
             migration: migration.key,
             copy: range(&runs, |run| run.copy),
-            pause: range(&runs, |run| run.pause),
+            // Of one that does not end there is no pause to tell.
+            pause: range(&runs, |run| run.pause).filter(|_| runs[1].converges),
             converging,
             at_least: known.blind,
             needed: (converging == Some(false)).then_some(needed),
