@@ -1,9 +1,11 @@
 //! What a link gives one migration now: the least of several limits, each with the name of the cause that it would be
 //! (`miglink explain`). What is not known is left out and named.
 //!
-//!     C = min(given or speed as goodput, PCIe, discipline as payload)             what the link carries
-//!     free = max(C - u, C/2) / migrations at once                                u: what others send
-//!     B = min(free, one core x channels, buffers x channels / round trip, …)     then the hypervisor's limit
+//! ```text
+//! C = min(given or speed as goodput, PCIe, discipline as payload)             what the link carries
+//! free = max(C - u, C/2) / migrations at once                                u: what others send
+//! B = min(free, one core x channels, buffers x channels / round trip, …)     then the hypervisor's limit
+//! ```
 
 use super::question::{Traffic, Transport};
 use crate::analysis::flags::rdma_unused;

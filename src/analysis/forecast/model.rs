@@ -6,9 +6,11 @@
 //! once a step (50 ms, or 100 ms under a limit of its own), so on average half a step's memory is sent beyond the threshold.
 //! Hence with rate `B`, limit `L`, step `h`, dirtied bytes `D(t)` and working set `W`:
 //!
-//!     R = B (L - h/2)                       what remains when the dirty pages are collected
-//!     y0 = V0 - R ;  y' = D(y/B) (1 - R/W)  what is above it; of the dirtied pages some are of the rest anyway
-//!     ends as soon as y < B h/2 ;  copy = sum y/B ;  pause = (R + y + Q)/Bp + devices
+//! ```text
+//! R = B (L - h/2)                       what remains when the dirty pages are collected
+//! y0 = V0 - R ;  y' = D(y/B) (1 - R/W)  what is above it; of the dirtied pages some are of the rest anyway
+//! ends as soon as y < B h/2 ;  copy = sum y/B ;  pause = (R + y + Q)/Bp + devices
+//! ```
 //!
 //! Of a guest that writes in turn the rest is what it wrote before: `y' = min(D(y/B), W - R)`.
 //!
