@@ -57,7 +57,10 @@ pub fn words(outlook: &Outlook) -> (String, String) {
     }
     let Some(whole) = whole(outlook) else { return (String::new(), String::new()) };
     if outlook.at_least {
-        return (format!("at least {} more", time(whole.p10)), "its dirty rate is not known yet".into());
+        return (
+            format!("about {} more", time(whole.p50)),
+            "and what the guest dirties, which is not known yet".into(),
+        );
     }
     let range = if whole.p90 - whole.p10 > 0.1 * whole.p50 {
         format!("{} to {}", time(whole.p10), time(whole.p90))
@@ -106,7 +109,7 @@ mod tests {
     fn people_read_a_time_with_its_range_or_what_is_needed() {
         assert_eq!(words(&outlook()), ("about 12.2 s more".into(), "6.1 s to 18.3 s".into()));
         let blind = Outlook { at_least: true, ..outlook() };
-        assert_eq!(words(&blind).0, "at least 6.1 s more");
+        assert_eq!(words(&blind).1, "and what the guest dirties, which is not known yet");
         let needed = Some(Needed { rate: 125e6, downtime_limit: 1.2, throttle: 0.405 });
         let endless = Outlook { converging: Some(false), copy: None, needed, ..outlook() };
         let told = "needs 1 Gbit/s, or a pause of 1.2 s, or a guest slowed by 41 %, or post-copy";

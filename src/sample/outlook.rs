@@ -46,7 +46,7 @@ pub struct Outlook {
     pub pause: Option<Range>,
     /// Whether it ends as it goes now; `None` while nobody can know.
     pub converging: Option<bool>,
-    /// The guest's dirty rate is not known yet: it takes at least as long.
+    /// The guest's dirty rate is not known yet: what it dirties comes on top.
     pub at_least: bool,
     /// What would make it end, if it does not.
     pub needed: Option<Needed>,

@@ -59,7 +59,7 @@ pub struct Dirtied {
 impl Dirtied {
     /// Takes in what the hypervisor says now. `rest` is what waits when dirty pages are collected: the rate by the limit of
     /// the pause.
-    pub fn note(&mut self, progress: &Progress, rest: f64, now: Monotonic) {
+    pub fn note(&mut self, progress: &Progress, rest: impl FnOnce() -> f64, now: Monotonic) {
         let Some(iteration) = progress.iterations else { return };
         let rate = progress.dirty_pages_per_second;
         let Some((since, first, before)) = self.told else {
@@ -78,7 +78,7 @@ impl Dirtied {
         if let Some(rate) = rate.filter(|_| is_new && iteration > first) {
             let rounds = (iteration - first) as f64;
             let bytes = (rate * progress.page_size.unwrap_or(4096)) as f64 * time / rounds;
-            self.add(Window { time: time / rounds, bytes, rest, first: first <= 1 });
+            self.add(Window { time: time / rounds, bytes, rest: rest(), first: first <= 1 });
             self.told = Some((now, iteration, Some(rate)));
         }
     }
@@ -247,14 +247,14 @@ mod tests {
         let guest = Dirtying { rate: 50e6, working_set: 60e6, pattern: Pattern::Random };
         let pages = |seconds: f64| (guest.within(seconds) / seconds / 4096.0) as u64;
         let mut dirtied = Dirtied::default();
-        dirtied.note(&progress(1, 0), 0.0, at(0));
+        dirtied.note(&progress(1, 0), || 0.0, at(0));
         assert!(dirtied.dirtying(None).is_none() && dirtied.position(at(500)) == (0.5, true));
-        dirtied.note(&progress(1, 0), 0.0, at(3900));
-        dirtied.note(&progress(2, pages(4.0)), 0.0, at(4000));
+        dirtied.note(&progress(1, 0), || 0.0, at(3900));
+        dirtied.note(&progress(2, pages(4.0)), || 0.0, at(4000));
         let alone = dirtied.dirtying(None).expect("a window");
         assert!((alone.within(4.0) / guest.within(4.0) - 1.0).abs() < 0.01, "{alone:?}");
-        dirtied.note(&progress(2, pages(4.0)), 0.0, at(4500));
-        dirtied.note(&progress(3, pages(1.2)), 0.0, at(5200));
+        dirtied.note(&progress(2, pages(4.0)), || 0.0, at(4500));
+        dirtied.note(&progress(3, pages(1.2)), || 0.0, at(5200));
         let found = dirtied.dirtying(None).expect("two windows");
         assert!(
             (found.rate / 50e6 - 1.0).abs() < 0.03 && (found.working_set / 60e6 - 1.0).abs() < 0.03,
@@ -269,8 +269,8 @@ mod tests {
         let known = Workload { memory: 1e9, zero_share: 0.0, dirtying: known };
         let mut dirtied = Dirtied::default();
         assert_eq!(dirtied.dirtying(Some(&known)), Some(known.dirtying));
-        dirtied.note(&progress(1, 0), 0.0, at(0));
-        dirtied.note(&progress(2, (40e6 / 4.0 / 4096.0) as u64), 0.0, at(4000));
+        dirtied.note(&progress(1, 0), || 0.0, at(0));
+        dirtied.note(&progress(2, (40e6 / 4.0 / 4096.0) as u64), || 0.0, at(4000));
         let found = dirtied.dirtying(Some(&known)).expect("known");
         assert!((found.rate / 20e6 - 1.0).abs() < 0.01 && (found.working_set / 40e6 - 1.0).abs() < 0.01);
     }
@@ -278,13 +278,13 @@ mod tests {
     #[test]
     fn short_rounds_share_a_window() {
         let mut dirtied = Dirtied::default();
-        dirtied.note(&progress(1, 0), 0.0, at(0));
-        dirtied.note(&progress(2, 1000), 0.0, at(2000));
+        dirtied.note(&progress(1, 0), || 0.0, at(0));
+        dirtied.note(&progress(2, 1000), || 0.0, at(2000));
         for (time, iteration) in [(2100, 3), (2500, 5), (2900, 7)] {
-            dirtied.note(&progress(iteration, 1000), 0.0, at(time));
+            dirtied.note(&progress(iteration, 1000), || 0.0, at(time));
         }
         assert_eq!(dirtied.count(), 1);
-        dirtied.note(&progress(8, 500), 0.0, at(3200));
+        dirtied.note(&progress(8, 500), || 0.0, at(3200));
         assert_eq!(dirtied.windows.back().map(|window| (window.time * 1000.0).round()), Some(200.0));
     }
 }

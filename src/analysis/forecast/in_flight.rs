@@ -9,7 +9,7 @@ use super::model::{self, Forecast, Position, MIDDLE};
 use super::needs;
 use super::pace::Pace;
 use super::score::{scores, Told};
-use super::way::{Conduct, Way, STEP, UNSURE, UNSURE_PAUSE};
+use super::way::{Conduct, Way, PAGE_OVERHEAD, STEP, UNSURE, UNSURE_PAUSE, ZERO_PAGE};
 use super::workload::{Dirtying, Workload};
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::{Migration, Phase};
@@ -28,6 +28,8 @@ const MARGIN: f64 = 0.1;
 const SURE: u32 = 2;
 /// A hypervisor's own limit holds the rate if it comes this near to it.
 const AT_CAP: f64 = 0.9;
+/// Forecasts that are kept for the score at most: more than an hour of them.
+const MOST_TOLD: usize = 4096;
 /// Guests that are remembered at most; a host has a few hundred.
 const MOST_REMEMBERED: usize = 4096;
 /// What a limited migration's pause is sent at where no link's rate is known: 10 Gbit/s, as nearly all hosts have.
@@ -83,8 +85,11 @@ impl Journeys {
     fn remember(&mut self, entries: &[Entry]) {
         for entry in entries.iter().filter(|entry| !entry.migration.is_on()) {
             let Some(journey) = self.by_migration.get_mut(&entry.migration.key) else { continue };
-            let fresh = !std::mem::replace(&mut journey.remembered, true);
-            let seen = journey.dirtied.dirtying(None).filter(|_| fresh);
+            // Once: the fit is dear beside a reading.
+            if std::mem::replace(&mut journey.remembered, true) {
+                continue;
+            }
+            let seen = journey.dirtied.dirtying(None);
             let Some((dirtying, memory)) = seen.zip(entry.migration.progress.memory_total) else { continue };
             if self.remembered.len() >= MOST_REMEMBERED {
                 self.remembered.clear();
@@ -126,7 +131,8 @@ impl Journey {
             .limits
             .downtime_limit
             .map_or(Conduct::default().downtime_limit, |limit| limit.as_secs_f64());
-        let rest = self.pace.now().map_or(0.0, |rate| rate.p50 * (limit - MIDDLE * STEP).max(0.0));
+        let pace = &self.pace;
+        let rest = || pace.now().map_or(0.0, |rate| rate.p50 * (limit - MIDDLE * STEP).max(0.0));
         self.dirtied.note(&migration.progress, rest, now);
     }
 
@@ -137,6 +143,14 @@ impl Journey {
             let Some(outlook) = self.ahead(entry, beside, now) else { return nothing() };
             let held = self.pace.now().map_or(0.0, |rate| way(rate.p50, migration, beside.link).held());
             self.told.extend(Told::of(&outlook, migration, held, now));
+            if self.told.len() > MOST_TOLD {
+                // One that lasts for days keeps every second.
+                let mut keeps = false;
+                self.told.retain(|_| {
+                    keeps = !keeps;
+                    keeps
+                });
+            }
             self.last = Some(outlook.clone());
             return outlook;
         }
@@ -194,7 +208,8 @@ impl Journey {
             || !self.dirtied.stands_still()
             || model::from(known.position, &workload, &best, &known.conduct, LATE).converges;
         self.hopeless = if ends { 0 } else { self.hopeless + 1 };
-        match (ends, middle.converges && !known.blind) {
+        // One window of writing is a guess, which is not enough to say so.
+        match (ends, middle.converges && known.sure) {
             (false, _) if self.hopeless >= SURE => Some(false),
             (_, true) => Some(true),
             _ => None,
@@ -220,6 +235,8 @@ struct Known {
     conduct: Conduct,
     /// Nothing is known of the guest's writing.
     blind: bool,
+    /// It is described, or was seen twice.
+    sure: bool,
     /// Post-copy is allowed: somebody may switch to it at any time.
     postcopy: bool,
 }
@@ -230,9 +247,14 @@ impl Known {
         let (migration, progress) = (&entry.migration, &entry.migration.progress);
         let memory = progress.memory_total? as f64;
         let (since, first) = journey.dirtied.position(now);
-        let sent = entry.traffic.sum() as f64;
-        // Without a hypervisor's word what was carried is taken for memory sent once; if it is more, nothing is known.
-        let remaining = progress.remaining.map_or(memory - sent, |remaining| remaining as f64);
+        let told = progress.remaining.map(|remaining| remaining as f64);
+        // Without a hypervisor's word what was carried is memory sent once, as far as the guest is known; if it is more,
+        // nothing is known.
+        let carried = |guest: &Workload| {
+            let wire = (1.0 - guest.zero_share) * PAGE_OVERHEAD + guest.zero_share * ZERO_PAGE;
+            memory - entry.traffic.sum() as f64 / wire
+        };
+        let remaining = told.or_else(|| beside.known.map(carried))?;
         let dirtying = journey.dirtied.dirtying(beside.known);
         let blind = dirtying.is_none();
         let dirtying = dirtying.unwrap_or(Dirtying::NONE);
@@ -255,6 +277,7 @@ impl Known {
             workload: Workload { memory, zero_share: zero_share(migration, beside.known), dirtying: full },
             conduct,
             blind,
+            sure: beside.known.is_some() || journey.dirtied.count() >= 2,
             postcopy: capable("postcopy-ram"),
         })
     }
@@ -268,6 +291,7 @@ fn zero_share(migration: &Migration, known: Option<&Workload>) -> f64 {
     let seen = zero + progress.normal_bytes.unwrap_or(0) as f64;
     let left = progress.remaining.unwrap_or(0) as f64;
     match known {
+        Some(known) if progress.remaining.is_none() => known.zero_share,
         Some(known) if left > 0.0 => ((known.zero_share * known.memory - zero) / left).clamp(0.0, 1.0),
         _ if seen > 0.0 => zero / seen,
         _ => 0.0,
