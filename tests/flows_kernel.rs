@@ -258,6 +258,21 @@ fn pod_and_far(folder: &Path, bridged: bool) -> (Peer, Peer, Fake, Fake) {
     (pod, far, calling, listening)
 }
 
+/// Deletes devices. The kernel takes down a namespace, and with it the other end of a pair, some time after its last process.
+fn gone(devices: &[&str]) {
+    for device in devices {
+        let path = format!("/sys/class/net/{device}");
+        for _ in 0..500 {
+            if !std::path::Path::new(&path).exists() {
+                break;
+            }
+            support::try_run(&format!("ip link del {device}"));
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert!(!std::path::Path::new(&path).exists(), "{device} is still there");
+    }
+}
+
 #[test]
 fn from_a_pod_over_a_bridge_or_routed_to_the_wire() {
     in_namespace("from_a_pod_over_a_bridge_or_routed_to_the_wire", || {
@@ -275,7 +290,7 @@ fn from_a_pod_over_a_bridge_or_routed_to_the_wire() {
             let path = path::of(&egress, &links);
             assert_eq!((path.device.as_str(), path.wire.as_str()), (device, "wire0"));
             drop((calling, listening, pod, far));
-            run("ip link del pod0");
+            gone(&["pod0", "wire0"]);
         }
     });
 }

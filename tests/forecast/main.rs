@@ -4,7 +4,7 @@ mod bitmaps;
 
 use bitmaps::{Ended, Guest, Precopy};
 use miglink::analysis::forecast::in_flight::{Beside, Journeys};
-use miglink::analysis::forecast::model;
+use miglink::analysis::forecast::model::{self, Forecast};
 use miglink::analysis::forecast::way::{Conduct, Way};
 use miglink::analysis::forecast::workload::{Dirtying, Pattern, Workload};
 use miglink::analysis::migrations::entry::Entry;
@@ -50,8 +50,9 @@ proptest! {
         let ended = Precopy::new(guest.clone(), rate, limit).run(120.0);
         // No socket lies between these pages and the other end.
         let way = Way { queue: 0.0, ..Way::of(rate, None) };
-        let told = model::before(&workload(&guest), &way, &conduct(limit));
-        prop_assert!(ended.done && told.converges, "{ended:?} {told:?}");
+        // Whether the rest of a round just falls below the threshold is chance: a fiftieth more or less of it is as good.
+        let told = [0.98, 1.0, 1.02].map(|part| model::before(&workload(&guest), &way, &conduct(limit * part)));
+        prop_assert!(ended.done && told.iter().all(|told| told.converges), "{ended:?} {told:?}");
         // A step is 50 ms; where in a step it ends is chance. Where a sweep stands when pages are collected is chance as well, and
         // matters where what waits is a good part of all that it writes.
         let waits = rate * limit / (guest.working_set as f64 * 4096.0);
@@ -60,9 +61,15 @@ proptest! {
             true => 0.25,
             false => 0.05,
         };
-        let (total, was) = (told.total(), ended.copy + ended.pause);
-        prop_assert!((total - was).abs() <= near * was + 0.15, "told {total:.2} s, was {was:.2} s: {guest:?} {rate} {limit}");
-        prop_assert!((told.pause - ended.pause).abs() <= 0.075, "told {:.3} s of pause, was {:.3}", told.pause, ended.pause);
+        let was = ended.copy + ended.pause;
+        let total = |pick: fn(f64, f64) -> f64| told.iter().map(Forecast::total).reduce(pick).expect("three");
+        let (least, most) = (total(f64::min), total(f64::max));
+        let within = least - near * was - 0.15 <= was && was <= most + near * was + 0.15;
+        prop_assert!(within, "told {least:.2} to {most:.2} s, was {was:.2} s: {guest:?} {rate} {limit}");
+        let pause = |pick: fn(f64, f64) -> f64| told.iter().map(|told| told.pause).reduce(pick).expect("three");
+        let (least, most) = (pause(f64::min) - 0.075, pause(f64::max) + 0.075);
+        let within = least <= ended.pause && ended.pause <= most;
+        prop_assert!(within, "told {least:.3} to {most:.3} s of pause, was {:.3}: {guest:?} {rate} {limit}", ended.pause);
     }
 
     #[test]
