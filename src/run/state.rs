@@ -306,7 +306,8 @@ impl State {
         let surroundings = &self.courses.surroundings;
         let beside = |migration: &Migration| Beside {
             link: surroundings.payload(&migration.path.links),
-            known: self.profiles.guest(&migration.vm),
+            profile: self.profiles.guest(&migration.vm),
+            known: None,
         };
         let outlooks = self.journeys.outlooks(&shown, beside, now);
         blocks.extend(forecast::block(&shown, &outlooks, now).map(Arc::new));

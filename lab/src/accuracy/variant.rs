@@ -52,11 +52,12 @@ impl Variant {
 pub fn variants(seed: u64, each: u32, wanted: &[String]) -> Result<Vec<Variant>> {
     let all = FAMILIES.iter().filter(|family| wanted.is_empty() || wanted.iter().any(|w| w == family.name));
     let all: Vec<&'static Family> = all.copied().collect();
-    let most = all.iter().map(|family| each * family.weight).max().unwrap_or(0);
+    let count = |family: &Family| each * if wanted.is_empty() { family.weight } else { family.weight.max(1) };
+    let most = all.iter().map(|family| count(family)).max().unwrap_or(0);
     let mut variants = Vec::new();
     for round in 0..most {
         for family in &all {
-            if round < each * family.weight {
+            if round < count(family) {
                 variants.push(Variant::make(family, round + 1, seed)?);
             }
         }

@@ -28,9 +28,9 @@ pub struct Arguments {
     /// Only these kinds
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// One run alone, as a report names it
-    #[arg(long, value_name = "KIND:N", conflicts_with_all = ["only", "runs"])]
-    pub rerun: Option<String>,
+    /// These runs alone, as a report names them
+    #[arg(long, value_name = "KIND:N", value_delimiter = ',', conflicts_with_all = ["only", "runs"])]
+    pub rerun: Vec<String>,
     /// Print what would be run, and run nothing
     #[arg(long)]
     pub list: bool,
@@ -63,7 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let miglink = binary(arguments.miglink.clone())?;
-    let abilities = Abilities::of(&miglink, &std::env::temp_dir())?;
+    let Some(first) = chosen.first() else { return Ok(ExitCode::SUCCESS) };
+    let abilities = Abilities::of(&miglink, &std::env::temp_dir(), &first.plan)?;
     for (can, what) in [(abilities.predict, "`predict`"), (abilities.profiles, "profiles of guests")] {
         if !can {
             eprintln!("{} has no {what}: no figures of that", miglink.display());
@@ -86,13 +87,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn choose(arguments: &Arguments) -> Result<Vec<Case>> {
-    if let Some(wanted) = &arguments.rerun {
-        let parts = wanted.rsplit_once(':').and_then(|(name, number)| Some((name, number.parse().ok()?)));
-        let (name, number) = parts.with_context(|| format!("--rerun: '{wanted}' is not KIND:N"))?;
-        return Ok(vec![Case::make(kind(name)?, number, arguments.seed)?]);
+    if !arguments.rerun.is_empty() {
+        return arguments.rerun.iter().map(|wanted| again(wanted, arguments.seed)).collect();
     }
     arguments.only.iter().try_for_each(|name| kind(name).map(drop))?;
     cases(arguments.seed, arguments.runs, &arguments.only)
+}
+
+fn again(wanted: &str, seed: u64) -> Result<Case> {
+    let parts = wanted.rsplit_once(':').and_then(|(name, number)| Some((name, number.parse().ok()?)));
+    let (name, number) = parts.with_context(|| format!("--rerun: '{wanted}' is not KIND:N"))?;
+    Case::make(kind(name)?, number, seed)
 }
 
 fn kind(name: &str) -> Result<&'static Kind> {
@@ -119,8 +124,9 @@ fn tell(arguments: &Arguments, runs: &[Run]) -> Result<()> {
 
 /// What makes the same runs again.
 fn command(arguments: &Arguments) -> String {
-    if let Some(one) = &arguments.rerun {
-        return format!("cargo xtask forecast --seed {} --rerun {one}", arguments.seed);
+    if !arguments.rerun.is_empty() {
+        let again = arguments.rerun.join(",");
+        return format!("cargo xtask forecast --seed {} --rerun {again}", arguments.seed);
     }
     let only = arguments.only.join(",");
     let only = if only.is_empty() { only } else { format!(" --only {only}") };

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::measured::{Measured, Pace};
+use super::plan::Plan;
 use super::predict::Prediction;
 use super::run::Run;
 use super::said::{Listener, Said};
@@ -32,12 +33,11 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Looks.
-    pub fn of(miglink: &Path, folder: &Path) -> Result<Self> {
+    /// Looks, with the profile that any of the cases would have.
+    pub fn of(miglink: &Path, folder: &Path, plan: &Plan) -> Result<Self> {
         let can = |words: &[&std::ffi::OsStr]| shell::finish(Command::new(miglink).args(words)).is_ok();
         let file = folder.join(format!("miglink-lab-profile-{}.yml", std::process::id()));
-        std::fs::write(&file, profile("guest1", 1 << 28, 0.0, 1 << 20, 1 << 24))
-            .context("a configuration")?;
+        std::fs::write(&file, profile("guest1", plan)).context("a configuration")?;
         let abilities = Self {
             predict: can(&["predict".as_ref(), "--help".as_ref()]),
             profiles: can(&["config".as_ref(), "check".as_ref(), file.as_os_str()]),
@@ -47,12 +47,18 @@ impl Abilities {
     }
 }
 
-/// A guest in miglink's configuration. Sizes are bytes, the rate bytes a second.
-fn profile(vm: &str, memory: u64, zero: f64, rate: u64, working_set: u64) -> String {
+/// A guest of this plan in miglink's configuration, with what a user would know of its migration.
+fn profile(vm: &str, plan: &Plan) -> String {
+    let cap = plan.cap.map_or(String::new(), |cap| format!(", max_bandwidth: {cap}KiB/s"));
     format!(
-        "forecast: {{profiles: [{{name: lab, vm: \"{vm}\", memory: {memory}B, zero: {:.1}%, dirty_rate: {rate}B/s, \
-         working_set: {working_set}B}}]}}\n",
-        zero * 100.0
+        "forecast: {{profiles: [{{name: lab, vm: \"{vm}\", memory: {}MiB, zero: {:.1}%, dirty_rate: {}KiB/s, \
+         working_set: {}MiB, dirty_pattern: {}, downtime_limit: {}ms{cap}}}]}}\n",
+        plan.memory,
+        plan.zero_share() * 100.0,
+        plan.dirty_rate,
+        plan.working_set,
+        if plan.random { "random" } else { "sweep" },
+        plan.downtime_limit,
     )
 }
 
@@ -100,9 +106,7 @@ fn try_one(case: &Case, miglink: &Path, abilities: Abilities, stop: &Stop, run: 
     let mut options = Options { miglink: Some(miglink.to_owned()), brief: true, ..Options::default() };
     run.has_profile = case.has_profile() && abilities.profiles;
     if run.has_profile {
-        let zero = plan.zero_share();
-        options.configuration =
-            profile("guest1|vm", plan.memory << 20, zero, plan.dirty_rate << 10, plan.working_set << 20);
+        options.configuration = profile("guest1|vm", plan);
     }
     let mut lab = Lab::start(&case.scenario, &options, stop)?;
     // Others are there before, or nobody could know of them.

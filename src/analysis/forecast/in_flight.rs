@@ -4,13 +4,15 @@
 //! That it will not end is told only once it is proven: rounds have left as much as those before them (`Dirtied::stands_still`),
 //! and even at the best rate of late with a tenth more, and a tenth less dirtied, it would not.
 
-use super::dirtied::Dirtied;
-use super::model::{self, Forecast, Position, MIDDLE};
+use super::dirtied::{Dirtied, Waits};
+use super::known::{downtime_limit, way, zero_share, Known};
+use super::model::{Forecast, MIDDLE};
 use super::needs;
 use super::pace::Pace;
+use super::question::Question;
 use super::score::{scores, Told};
-use super::way::{Conduct, Way, PAGE_OVERHEAD, STEP, UNSURE, UNSURE_PAUSE, ZERO_PAGE};
-use super::workload::{Dirtying, Workload};
+use super::way::{Way, UNSURE, UNSURE_PAUSE};
+use super::workload::Workload;
 use crate::analysis::migrations::entry::Entry;
 use crate::analysis::migrations::migration::{Migration, Phase};
 use crate::sample::migration::Direction;
@@ -24,16 +26,15 @@ const EARLY: f64 = 0.1;
 const LATE: f64 = 0.9;
 /// Even with so much more of rate, and less of dirtying, it must not end before that is said.
 const MARGIN: f64 = 0.1;
+/// So many times what fits into the pause each of the last rounds must leave: by luck what is dirtied is among what waits
+/// anyway, above all of a guest that sweeps (tests/forecast has ends by luck up to 2.4).
+const FAR_TOO_MUCH: f64 = 3.0;
 /// Tellings in a row that must agree that it never ends; a frame is made every second.
 const SURE: u32 = 2;
-/// A hypervisor's own limit holds the rate if it comes this near to it.
-const AT_CAP: f64 = 0.9;
 /// Forecasts that are kept for the score at most: more than an hour of them.
 const MOST_TOLD: usize = 4096;
 /// Guests that are remembered at most; a host has a few hundred.
 const MOST_REMEMBERED: usize = 4096;
-/// What a limited migration's pause is sent at where no link's rate is known: 10 Gbit/s, as nearly all hosts have.
-const USUAL_LINK: f64 = 1.25e9;
 
 /// One migration's forecasts.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +52,9 @@ pub struct Journey {
 /// What is known beside the migration itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Beside<'a> {
-    /// The guest, if somebody has described it.
+    /// What the configuration says of it.
+    pub profile: Option<&'a Question>,
+    /// The guest, if somebody has described it, or it has moved before.
     pub known: Option<&'a Workload>,
     /// Bytes of payload a second that the narrowest link on the way can carry, as far as that is known.
     pub link: Option<f64>,
@@ -110,7 +113,8 @@ impl Journeys {
         let of = |entry: &&Entry| {
             let journey = self.by_migration.get_mut(&entry.migration.key)?;
             let beside = beside(&entry.migration);
-            let known = beside.known.or(self.remembered.get(&entry.migration.vm));
+            let described = beside.known.or(beside.profile.map(|question| &question.workload));
+            let known = described.or(self.remembered.get(&entry.migration.vm));
             Some(journey.outlook(entry, Beside { known, ..beside }, now))
         };
         shown.iter().filter_map(of).collect()
@@ -127,13 +131,10 @@ impl Journey {
         {
             self.pace.note(rate, now);
         }
-        let limit = migration
-            .limits
-            .downtime_limit
-            .map_or(Conduct::default().downtime_limit, |limit| limit.as_secs_f64());
+        let limit = downtime_limit(migration, Beside::default());
         let pace = &self.pace;
-        let rest = || pace.now().map_or(0.0, |rate| rate.p50 * (limit - MIDDLE * STEP).max(0.0));
-        self.dirtied.note(&migration.progress, rest, now);
+        let waits = || pace.now().map_or(Waits::default(), |rate| Waits::of(rate.p50, limit));
+        self.dirtied.note(&migration.progress, waits, now);
     }
 
     fn outlook(&mut self, entry: &Entry, beside: Beside<'_>, now: Monotonic) -> Outlook {
@@ -141,7 +142,7 @@ impl Journey {
         let nothing = || nothing(migration.key);
         if migration.is_on() {
             let Some(outlook) = self.ahead(entry, beside, now) else { return nothing() };
-            let held = self.pace.now().map_or(0.0, |rate| way(rate.p50, migration, beside.link).held());
+            let held = self.pace.now().map_or(0.0, |rate| way(rate.p50, migration, beside).held());
             self.told.extend(Told::of(&outlook, migration, held, now));
             if self.told.len() > MOST_TOLD {
                 // One that lasts for days keeps every second.
@@ -171,17 +172,14 @@ impl Journey {
             Phase::MemoryCopy => {}
         }
         let rate = self.pace.now()?;
-        let known = Known::of(entry, self, beside, now)?;
-        let at = |rate: f64, overshoot: f64| {
-            let way = way(rate, migration, beside.link);
-            model::from(known.position, &known.workload, &way, &known.conduct, overshoot)
-        };
+        let known = Known::of(entry, &self.dirtied, beside, now)?;
+        let at = |rate: f64, overshoot: f64| known.plays(&way(rate, migration, beside), overshoot);
         let (fast, slow) = (rate.p90.max(rate.p50 * (1.0 + UNSURE)), rate.p10.min(rate.p50 * (1.0 - UNSURE)));
-        let mut runs = [at(fast, LATE), at(rate.p50, MIDDLE), at(slow, EARLY)];
+        let mut runs = [at(fast, LATE)?, at(rate.p50, MIDDLE)?, at(slow, EARLY)?];
         runs[0].pause = (runs[0].pause - UNSURE_PAUSE).max(0.0);
         runs[2].pause += UNSURE_PAUSE;
-        let converging = self.converging(&known, &runs[1], way(rate.p90, migration, beside.link));
-        let needs = needs::of(&known.workload, &way(rate.p50, migration, beside.link), &known.conduct);
+        let converging = self.converging(&known, &runs[1], rate, |rate| way(rate, migration, beside));
+        let needs = needs::of(&known.workload, &way(rate.p50, migration, beside), &known.conduct);
         let needed =
             Needed { rate: needs.rate, downtime_limit: needs.downtime_limit, throttle: needs.throttle };
         Some(Outlook {
@@ -196,20 +194,26 @@ impl Journey {
         })
     }
 
-    /// Whether it ends. `false` only when it is proven and was found before.
-    fn converging(&mut self, known: &Known, middle: &Forecast, best: Way) -> Option<bool> {
-        let hopeful =
-            Dirtying { rate: known.workload.dirtying.rate * (1.0 - MARGIN), ..known.workload.dirtying };
-        let workload = Workload { dirtying: hopeful, ..known.workload };
-        let best = Way { copy: best.copy * (1.0 + MARGIN), ..best };
+    /// Whether it ends. `false` only when it is proven and was found before, `true` only with a margin.
+    fn converging(
+        &mut self,
+        known: &Known,
+        middle: &Forecast,
+        rate: Range,
+        way: impl Fn(f64) -> Way,
+    ) -> Option<bool> {
+        let ends_at = |dirtied: f64, rate: f64| {
+            known.with_dirtied(dirtied).plays(&way(rate), LATE).is_none_or(|run| run.converges)
+        };
         let ends = middle.converges
             || known.postcopy
             || self.dirtied.count() < 2
-            || !self.dirtied.stands_still()
-            || model::from(known.position, &workload, &best, &known.conduct, LATE).converges;
+            || !self.dirtied.stands_still(FAR_TOO_MUCH)
+            || ends_at(1.0 - MARGIN, rate.p90 * (1.0 + MARGIN));
         self.hopeless = if ends { 0 } else { self.hopeless + 1 };
-        // One window of writing is a guess, which is not enough to say so.
-        match (ends, middle.converges && known.sure) {
+        // One window of writing is a guess, which is not enough to say so; nor is what might as well not end.
+        let surely = || known.sure && ends_at(1.0 + MARGIN, rate.p10);
+        match (ends, middle.converges && surely()) {
             (false, _) if self.hopeless >= SURE => Some(false),
             (_, true) => Some(true),
             _ => None,
@@ -225,88 +229,6 @@ impl Journey {
             converging: Some(true),
             ..nothing(migration.key)
         })
-    }
-}
-
-/// All that the model needs of a running migration.
-struct Known {
-    position: Position,
-    workload: Workload,
-    conduct: Conduct,
-    /// Nothing is known of the guest's writing.
-    blind: bool,
-    /// It is described, or was seen twice.
-    sure: bool,
-    /// Post-copy is allowed: somebody may switch to it at any time.
-    postcopy: bool,
-}
-
-impl Known {
-    /// `None` without the guest's memory.
-    fn of(entry: &Entry, journey: &Journey, beside: Beside<'_>, now: Monotonic) -> Option<Self> {
-        let (migration, progress) = (&entry.migration, &entry.migration.progress);
-        let memory = progress.memory_total? as f64;
-        let (since, first) = journey.dirtied.position(now);
-        let told = progress.remaining.map(|remaining| remaining as f64);
-        // Without a hypervisor's word what was carried is memory sent once, as far as the guest is known; if it is more,
-        // nothing is known.
-        let carried = |guest: &Workload| {
-            let wire = (1.0 - guest.zero_share) * PAGE_OVERHEAD + guest.zero_share * ZERO_PAGE;
-            memory - entry.traffic.sum() as f64 / wire
-        };
-        let remaining = told.or_else(|| beside.known.map(carried))?;
-        let dirtying = journey.dirtied.dirtying(beside.known);
-        let blind = dirtying.is_none();
-        let dirtying = dirtying.unwrap_or(Dirtying::NONE);
-        let capable = |name: &str| {
-            migration.limits.capabilities.as_ref().is_some_and(|all| all.iter().any(|known| known == name))
-        };
-        let conduct = Conduct {
-            downtime_limit: migration
-                .limits
-                .downtime_limit
-                .map_or(Conduct::default().downtime_limit, |limit| limit.as_secs_f64()),
-            auto_converge: capable("auto-converge"),
-            ..Conduct::default()
-        };
-        let throttle = progress.throttle_percent.unwrap_or(0) as f64 / 100.0;
-        // What was seen is of a guest that is slowed down already; the model slows it down further.
-        let full = Dirtying { rate: dirtying.rate / (1.0 - throttle).max(0.01), ..dirtying };
-        (remaining > 0.0).then(|| Self {
-            position: Position { remaining, since, first, throttle },
-            workload: Workload { memory, zero_share: zero_share(migration, beside.known), dirtying: full },
-            conduct,
-            blind,
-            sure: beside.known.is_some() || journey.dirtied.count() >= 2,
-            postcopy: capable("postcopy-ram"),
-        })
-    }
-}
-
-/// The share of zero pages in what is still to be sent for the first time.
-fn zero_share(migration: &Migration, known: Option<&Workload>) -> f64 {
-    let progress = &migration.progress;
-    let page = progress.page_size.unwrap_or(4096) as f64;
-    let zero = progress.zero_pages.unwrap_or(0) as f64 * page;
-    let seen = zero + progress.normal_bytes.unwrap_or(0) as f64;
-    let left = progress.remaining.unwrap_or(0) as f64;
-    match known {
-        Some(known) if progress.remaining.is_none() => known.zero_share,
-        Some(known) if left > 0.0 => ((known.zero_share * known.memory - zero) / left).clamp(0.0, 1.0),
-        _ if seen > 0.0 => zero / seen,
-        _ => 0.0,
-    }
-}
-
-/// Of a rate that was seen; if it is the hypervisor's own limit, the pause is sent at the link's.
-fn way(rate: f64, migration: &Migration, link: Option<f64>) -> Way {
-    let cap = migration.limits.max_bandwidth.filter(|cap| *cap != u64::MAX).map(|cap| cap as f64);
-    match cap.filter(|cap| rate >= AT_CAP * cap) {
-        Some(cap) => {
-            let link = link.unwrap_or(USUAL_LINK).max(cap);
-            Way { copy: rate, ..Way::of(link, Some(rate.min(link * 0.999))) }
-        }
-        None => Way::of(rate, None),
     }
 }
 

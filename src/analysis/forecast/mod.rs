@@ -5,13 +5,14 @@
 //!
 //! Before it begins: `capacity` is what a link gives, `question` what is asked, `prospect` the answer with its range, `what_if`
 //! what would shorten it, `evacuation` the same for many guests, `profiles` the series of what guests of the configuration
-//! would take. While it runs: `in_flight` plays it on from where it stands, at the rate of late (`pace`), with what was seen of
-//! its guest (`dirtied`); `score` tells afterwards how good that was, `table` makes metrics of it.
+//! would take. While it runs: `in_flight` plays it on from where it stands (`known`), at the rate of late (`pace`), with what was
+//! seen of its guest (`dirtied`); `score` tells afterwards how good that was, `table` makes metrics of it.
 
 pub mod capacity;
 pub mod dirtied;
 pub mod evacuation;
 pub mod in_flight;
+mod known;
 pub mod model;
 pub mod needs;
 pub mod pace;

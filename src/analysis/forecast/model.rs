@@ -67,15 +67,20 @@ const STANDSTILL: f64 = 1e-6;
 
 /// Before it begins.
 pub fn before(workload: &Workload, way: &Way, conduct: &Conduct) -> Forecast {
+    whole(workload, way, conduct, MIDDLE)
+}
+
+/// All of it. `overshoot` is the part of a step that is sent beyond the threshold, 0 to 1.
+pub fn whole(workload: &Workload, way: &Way, conduct: &Conduct, overshoot: f64) -> Forecast {
     // The socket is empty at first and takes what it can hold in no time.
     let wire = Sending::of(workload, way, conduct, 0.0).mixed.wire;
     let held = (way.queue / wire).min(workload.memory);
     let start = Position { remaining: workload.memory - held, since: 0.0, first: true, throttle: 0.0 };
-    let rest = from(start, workload, way, conduct, MIDDLE);
+    let rest = from(start, workload, way, conduct, overshoot);
     Forecast { copy: conduct.setup + rest.copy, sent: rest.sent + held * wire, ..rest }
 }
 
-/// From a position on. `overshoot` is the part of a step that is sent beyond the threshold, 0 to 1.
+/// From a position on, otherwise the same.
 pub fn from(
     position: Position,
     workload: &Workload,

@@ -4,7 +4,6 @@
 //! the same take the same time, so most forecasts are known already; what is left is done a little at a time.
 
 use super::question::{Question, Traffic};
-use super::workload::Workload;
 use super::{capacity, model};
 use crate::analysis::migrations::migration::Phase;
 use crate::sample::block::Block;
@@ -97,10 +96,10 @@ impl LinkForecasts {
         *self = Self { profiles, generation: self.generation + 1, left: true, ..Self::default() };
     }
 
-    /// How a guest of this name writes: the first profile that stands for it.
-    pub fn guest(&self, vm: &str) -> Option<&Workload> {
+    /// What is said of a guest of this name: the first profile that stands for it.
+    pub fn guest(&self, vm: &str) -> Option<&Question> {
         let stands = |profile: &&Profile| profile.guests.as_ref().is_some_and(|guests| guests.matches(vm));
-        self.profiles.iter().find(stands).map(|profile| &profile.question.workload)
+        self.profiles.iter().find(stands).map(|profile| &profile.question)
     }
 
     /// The tables of these links.

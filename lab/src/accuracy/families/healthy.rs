@@ -16,7 +16,7 @@ pub static FAMILY: Family = Family {
 };
 
 /// Every door. Few by libvirt: its two daemons take their time to start.
-const DOORS: [&str; 8] =
+pub(super) const DOORS: [&str; 8] =
     ["qmp", "qmp", "qmp", "qmp_exclusive", "qmp_exclusive", "flow", "libvirt", "libvirt_p2p"];
 
 fn make(draw: &mut Draw, number: u32) -> Recipe {

@@ -5,6 +5,7 @@ mod bandwidth_cap;
 mod compression;
 mod dirty_pages;
 mod healthy;
+mod healthy_for_minutes;
 mod link_shared;
 mod packet_loss;
 mod path_congestion;
@@ -29,13 +30,13 @@ pub struct Family {
     pub name: &'static str,
     /// What is made, and why that is the truth.
     pub made: &'static str,
-    /// How many variants it has for each one that other families have.
+    /// How many variants it has for each one that other families have; with 0 it is made only where it is named.
     pub weight: u32,
     /// Makes the variant of a number.
     pub make: fn(&mut Draw, u32) -> Recipe,
 }
 
-/// The name of the family in which nothing is wrong.
+/// How the names of families begin in which nothing is wrong.
 pub const HEALTHY: &str = "healthy";
 
 /// All families.
@@ -57,6 +58,7 @@ pub static FAMILIES: &[&Family] = &[
     &compression::FAMILY,
     &two_causes::FAMILY,
     &healthy::FAMILY,
+    &healthy_for_minutes::FAMILY,
 ];
 
 /// Causes of the closed list that no family makes, and what they are judged on instead.
