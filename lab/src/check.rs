@@ -1,12 +1,14 @@
 //! Compares what miglink said with what really happened.
 
 use crate::exporter::Timeline;
+use crate::exposition::Selector;
 use crate::names;
 use crate::scenario::expect::Outcome;
 use crate::scenario::fault::Side;
 use crate::scenario::{Scenario, Watch};
 use crate::truth::Truth;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// How a comparison came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,7 +67,27 @@ pub fn exporters(scenario: &Scenario, truths: &[Truth], timelines: &[Timeline; 2
         }
     }
     checks.extend(truths.iter().map(|truth| uuid(truth, timelines)));
+    checks.extend(flags(scenario, &timelines[0]));
     checks
+}
+
+/// What would slow the next migration, of the links that the scenario names, by the last scrape.
+fn flags(scenario: &Scenario, source: &Timeline) -> Vec<Check> {
+    let samples = source.0.last().map(|scrape| &*scrape.samples).unwrap_or_default();
+    let check = |(device, wanted): (&String, &BTreeSet<String>)| {
+        let selector = Selector::new(names::SLOWS, &[("device", device), ("phase", "memory_copy")]);
+        let told = samples.iter().filter(|sample| selector.matches(sample));
+        let (mut any, mut found) = (false, BTreeSet::new());
+        for sample in told {
+            any = true;
+            if same(sample.value, 1.0) {
+                found.insert(sample.label("cause").to_owned());
+            }
+        }
+        let words = |causes: &BTreeSet<String>| causes.iter().cloned().collect::<Vec<_>>().join(", ");
+        Check::new(format!("flags of {device}"), words(wanted), words(&found), any && found == *wanted)
+    };
+    scenario.expect.flags.iter().map(check).collect()
 }
 
 /// The counted ends: as many as there were guests, all of the right kind.

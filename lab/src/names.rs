@@ -23,7 +23,9 @@ pub const PAUSE: &str = "miglink_migration_guest_downtime_seconds";
 /// Sum of all pauses, by `direction`.
 pub const PAUSE_SUM: &str = "miglink_migration_downtime_seconds_sum";
 /// What the lab keeps of a scrape: the rest has other tests.
-pub const KEPT: [&str; 3] = ["miglink_migration", "miglink_source_success", FRAME];
+pub const KEPT: [&str; 4] = ["miglink_migration", "miglink_source_success", SLOWS, FRAME];
+/// 1 for a `cause` that would slow this `phase` of a migration over this `device`.
+pub const SLOWS: &str = "miglink_link_slows_migration";
 /// The same bytes by whoever counts them.
 pub const CARRIED: &str = "miglink_migration_carried_bytes_total";
 /// Seconds that each cause took.

@@ -29,7 +29,7 @@ use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
 use crate::source::contract::{Reading, SourceError, SourceInfo};
 use crate::source::{flows, link_bursts, link_counters, started, threads};
 use crate::topology::description;
-use crate::topology::roles::{self, Selection};
+use crate::topology::roles::{self, Patterns, Selection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,6 +140,12 @@ impl State {
         self.selection = selection;
         let list = self.links.all().to_vec();
         self.set_links(list);
+    }
+
+    /// Other links are meant for migrations from now on.
+    pub fn dedicate(&mut self, dedicated: Patterns) {
+        self.survey.dedicate(dedicated.clone());
+        self.courses.dedicated = dedicated;
     }
 
     /// Takes in what a source said when it was asked. `now` is when the answer is taken in.
@@ -308,6 +314,7 @@ impl State {
             link: surroundings.payload(&migration.path.links),
             profile: self.profiles.guest(&migration.vm),
             known: None,
+            before: self.profiles.times_of(&migration.vm, &migration.path.device),
         };
         let outlooks = self.journeys.outlooks(&shown, beside, now);
         blocks.extend(forecast::block(&shown, &outlooks, now).map(Arc::new));

@@ -96,7 +96,7 @@ impl Ticker {
             .collect::<Result<_, _>>()?;
         let Settings { selection, doors, keep, paces, dedicated, manner, profiles } = settings;
         let mut state = State::new(sources, selection, interval, keep, manner);
-        state.courses.dedicated = dedicated;
+        state.dedicate(dedicated);
         state.profiles.configure(profiles);
         Ok(Self {
             state,
@@ -139,7 +139,7 @@ impl Ticker {
         self.doors = Arc::new(settings.doors);
         self.paces = settings.paces;
         self.state.keep = settings.keep;
-        self.state.courses.dedicated = settings.dedicated;
+        self.state.dedicate(settings.dedicated);
         self.state.profiles.configure(settings.profiles);
         self.state.select(settings.selection);
     }

@@ -27,7 +27,7 @@ pub struct Needed {
 /// How far a forecast was off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// When it was told, as a part of the migration's whole time: 0.25, 0.5 or 0.75.
+    /// When it was told, as a part of the migration's whole time: 0.25, 0.5 or 0.75; 0 before it began.
     pub at: f64,
     /// The whole time told, less the true one, as a part of the true one.
     pub total_error: f64,

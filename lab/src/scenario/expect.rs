@@ -2,6 +2,7 @@
 
 use crate::units::Span;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +15,9 @@ pub struct Expect {
     pub memory_copy: Vec<Stretch>,
     /// What limits the pause.
     pub state_transfer: Option<Causes>,
+    /// Of these links of the source, what would slow the next migration's copy once this one is over: all of it.
+    #[serde(default)]
+    pub flags: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// How a migration ends.

@@ -12,6 +12,7 @@ use crate::sample::link::{Index, Link, Links, Role};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
 use crate::source::{bonding, link_modes, pcie, rdma::fields as rdma, rings, softnet, sysctls};
+use crate::topology::roles::Patterns;
 use crate::topology::{description, path};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub struct Around<'a> {
     pub passed: &'a [Passed],
     /// The shortest round trips of migrations.
     pub round_trips: &'a HashMap<Key, Duration>,
+    /// The names of links that are meant for migrations; none if nobody has said.
+    pub dedicated: &'a Patterns,
     /// Storage connections.
     pub storage: ByLink,
     /// The same for all links.
@@ -142,7 +145,7 @@ impl Around<'_> {
             backlog: self.host.backlog,
             storage: self.storage.as_ref().map(|found| found.get(&link.index).cloned().unwrap_or_default()),
             seen: passed.map(|passed| passed.seen.clone()),
-            faster: passed.and_then(|passed| self.faster(speed?, &passed.links)),
+            faster: passed.and_then(|passed| self.faster(self.reach(place)?, &passed.links)),
             recent: self.recent(place, link.key),
         }
     }
@@ -228,19 +231,36 @@ impl Around<'_> {
         })
     }
 
-    /// The fastest link beside those of a path that is a wire, or stands on one, has an address, and rests.
+    /// The fastest link beside those of a path that has an address and rests, and is meant for migrations, or else is a wire or
+    /// stands on one.
     fn faster(&self, than: u64, beside: &[Index]) -> Option<Faster> {
+        let is_meant = |link: &Link| self.dedicated.matches(&link.name);
+        let is_beside = |link: &Link| beside.contains(&link.index);
+        if self.links.all().iter().any(|link| is_beside(link) && is_meant(link)) {
+            return None;
+        }
         let places = self.links.exported().iter().enumerate();
         let fit = places.filter(|(_, link)| {
-            is_addressed(link) && link.oper_up && !beside.contains(&link.index) && self.is_on_a_wire(link)
+            is_addressed(link)
+                && link.oper_up
+                && !is_beside(link)
+                && (is_meant(link) || self.is_on_a_wire(link))
         });
         let rested = fit.filter_map(|(place, link)| {
-            let speed = self.tables.number(&link_modes::SPEED, None, place).filter(|speed| *speed > than)?;
+            let speed = self.reach(place).filter(|speed| *speed > than)?;
             let used = |counter| self.history.percentiles(counter, link.key).map(|(p95, _)| p95);
             let most = used(Counter::ReceiveBytes)?.max(used(Counter::TransmitBytes)?);
-            (most < IDLE * speed as f64).then(|| Faster { name: link.name.clone(), speed })
+            let faster = || Faster { name: link.name.clone(), speed, meant: is_meant(link) };
+            (most < IDLE * speed as f64).then(faster)
         });
-        rested.max_by_key(|faster| faster.speed)
+        rested.max_by_key(|faster| (faster.meant, faster.speed))
+    }
+
+    /// What a link gives, bytes a second: its speed, or the rate that a queueing discipline holds it to.
+    fn reach(&self, place: usize) -> Option<u64> {
+        let speed = self.tables.number(&link_modes::SPEED, None, place)?;
+        let shaped = self.shapers.of(&self.links.all()[place].name).and_then(|shaper| shaper.rate);
+        Some(shaped.map_or(speed, |rate| speed.min(rate)))
     }
 
     /// A virtual link's speed is a name.

@@ -202,8 +202,10 @@ pub struct Storage {
 pub struct Faster {
     /// Its name.
     pub name: String,
-    /// Its speed, bytes a second.
+    /// Its speed, or the rate that a queueing discipline holds it to, bytes a second.
     pub speed: u64,
+    /// It is meant for migrations.
+    pub meant: bool,
 }
 
 /// What happened on a link of late; `None` where the link has no such counter.
@@ -263,6 +265,12 @@ impl LinkState {
         let shaped = self.shaper.as_ref().and_then(|shaper| shaper.rate);
         let capacity = self.capacity()?;
         Some(shaped.map_or(capacity, |rate| capacity.min(rate as f64)))
+    }
+
+    /// Its speed, or the rate that a queueing discipline holds it to, bytes a second.
+    pub fn reach(&self) -> Option<u64> {
+        let shaped = self.shaper.as_ref().and_then(|shaper| shaper.rate);
+        self.speed.map(|speed| shaped.map_or(speed, |rate| speed.min(rate)))
     }
 
     /// The round trip to count with, and whether it was measured.

@@ -19,6 +19,7 @@ use crate::sample::flag::{Finding, Findings};
 use crate::sample::link::{Index, Link, Links};
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::Key;
+use crate::topology::roles::Patterns;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct Survey {
     round_trips: HashMap<Key, Duration>,
     /// The migrations of late.
     passed: Vec<Passed>,
+    /// The names of links that are meant for migrations.
+    dedicated: Patterns,
     /// A row for each exported link.
     judged: Vec<Judged>,
     /// The places of those that are due; one that is there twice is judged once.
@@ -85,6 +88,7 @@ impl Survey {
             shapers: Shapers::default(),
             round_trips: HashMap::new(),
             passed: Vec::new(),
+            dedicated: Patterns::default(),
             judged: Vec::new(),
             due: VecDeque::new(),
             turned: Monotonic::default(),
@@ -96,6 +100,12 @@ impl Survey {
             block: None,
             footings: Footings::default(),
         }
+    }
+
+    /// Other links are meant for migrations from now on.
+    pub fn dedicate(&mut self, dedicated: Patterns) {
+        self.dedicated = dedicated;
+        self.mark_where(|_, _| true);
     }
 
     /// Takes in the tables of a new frame, and judges the links that it concerns. `entries` are the migrations of late.
@@ -280,6 +290,7 @@ impl Survey {
             shapers: &self.shapers,
             passed: &self.passed,
             round_trips: &self.round_trips,
+            dedicated: &self.dedicated,
             storage: by_link(&self.tables, &self.links),
             host: Host::of(&self.tables, &self.history),
         };

@@ -20,6 +20,7 @@ use crate::sample::monotonic::Monotonic;
 use crate::sample::outlook::{Needed, Outlook, Range, Score};
 use crate::sample::subject::Key;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 /// Where within a step the rest falls below the threshold: the tenth and the ninetieth percentile of anywhere.
 const EARLY: f64 = 0.1;
@@ -31,6 +32,8 @@ const MARGIN: f64 = 0.1;
 const FAR_TOO_MUCH: f64 = 3.0;
 /// Tellings in a row that must agree that it never ends; a frame is made every second.
 const SURE: u32 = 2;
+/// One that is found later than this was not forecast before: its own traffic is among that of others by then.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// Forecasts that are kept for the score at most: more than an hour of them.
 const MOST_TOLD: usize = 4096;
 /// Guests that are remembered at most; a host has a few hundred.
@@ -42,6 +45,8 @@ pub struct Journey {
     pace: Pace,
     dirtied: Dirtied,
     hopeless: u32,
+    /// What was forecast before it began.
+    before: Option<Told>,
     told: Vec<Told>,
     last: Option<Outlook>,
     scores: Option<Vec<Score>>,
@@ -56,6 +61,8 @@ pub struct Beside<'a> {
     pub profile: Option<&'a Question>,
     /// The guest, if somebody has described it, or it has moved before.
     pub known: Option<&'a Workload>,
+    /// Copy and pause that were forecast for it before it began, seconds.
+    pub before: Option<[f64; 2]>,
     /// Bytes of payload a second that the narrowest link on the way can carry, as far as that is known.
     pub link: Option<f64>,
 }
@@ -141,6 +148,10 @@ impl Journey {
         let migration = &entry.migration;
         let nothing = || nothing(migration.key);
         if migration.is_on() {
+            if let Some(times) = beside.before.filter(|_| migration.length(now) <= BEGINNING) {
+                let held = beside.link.map_or(0.0, |link| way(link, migration, beside).held());
+                self.before.get_or_insert_with(|| Told::before(times, held, migration));
+            }
             let Some(outlook) = self.ahead(entry, beside, now) else { return nothing() };
             let held = self.pace.now().map_or(0.0, |rate| way(rate.p50, migration, beside).held());
             self.told.extend(Told::of(&outlook, migration, held, now));
@@ -155,7 +166,7 @@ impl Journey {
             self.last = Some(outlook.clone());
             return outlook;
         }
-        let scores = self.scores.get_or_insert_with(|| scores(&self.told, migration));
+        let scores = self.scores.get_or_insert_with(|| scores(self.before, &self.told, migration));
         Outlook { scores: scores.clone(), ..nothing() }
     }
 

@@ -98,8 +98,19 @@ impl LinkForecasts {
 
     /// What is said of a guest of this name: the first profile that stands for it.
     pub fn guest(&self, vm: &str) -> Option<&Question> {
-        let stands = |profile: &&Profile| profile.guests.as_ref().is_some_and(|guests| guests.matches(vm));
-        self.profiles.iter().find(stands).map(|profile| &profile.question)
+        self.place(vm).map(|place| &self.profiles[place].question)
+    }
+
+    /// How long a guest of this name would take over a device, as was found last: copy and pause, seconds.
+    pub fn times_of(&self, vm: &str, device: &str) -> Option<[f64; 2]> {
+        let place = self.place(vm)?;
+        let row = self.rows.iter().find(|row| *row.footing.device == *device)?;
+        *row.times.get(place)?
+    }
+
+    fn place(&self, vm: &str) -> Option<usize> {
+        let stands = |profile: &Profile| profile.guests.as_ref().is_some_and(|guests| guests.matches(vm));
+        self.profiles.iter().position(stands)
     }
 
     /// The tables of these links.

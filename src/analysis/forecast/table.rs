@@ -36,13 +36,13 @@ static CONVERGING: Metric = Metric::gauge(
 );
 static ERROR: Metric = Metric::gauge(
     "migration_forecast_error_ratio",
-    "Of a completed migration: the whole time as it was forecast at a part of it, less the true one, by the true one.",
+    "Of a completed migration: the whole time as it was forecast at a part of it (0: before), less the true one, by the true one.",
     Unit::Ratio,
 )
 .float();
 static PAUSE_ERROR: Metric = Metric::gauge(
     "migration_forecast_pause_error_seconds",
-    "Of a completed migration: the pause as it was forecast at a part of its time, less the true one.",
+    "Of a completed migration: the pause as it was forecast at a part of its time (0: before), less the true one.",
     Unit::Seconds,
 )
 .float();
@@ -51,14 +51,14 @@ const fn phase(metric: &'static Metric, phase: Phase) -> Column {
     Column::labelled(metric, "phase", phase.name())
 }
 
-/// Parts of a migration's time at which forecasts are judged, as they are labelled.
-const PARTS: [(&str, f64); 3] = [("0.25", 0.25), ("0.5", 0.5), ("0.75", 0.75)];
+/// Parts of a migration's time at which forecasts are judged, as they are labelled; 0 is before it.
+const PARTS: [(&str, f64); 4] = [("0", 0.0), ("0.25", 0.25), ("0.5", 0.5), ("0.75", 0.75)];
 
 const fn part(metric: &'static Metric, at: usize) -> Column {
     Column::labelled(metric, "at", PARTS[at].0)
 }
 
-static COLUMNS: [Column; 13] = [
+static COLUMNS: [Column; 15] = [
     phase(&FORECAST, Phase::MemoryCopy),
     phase(&FORECAST, Phase::StateTransfer),
     phase(&LOW, Phase::MemoryCopy),
@@ -69,9 +69,11 @@ static COLUMNS: [Column; 13] = [
     part(&ERROR, 0),
     part(&ERROR, 1),
     part(&ERROR, 2),
+    part(&ERROR, 3),
     part(&PAUSE_ERROR, 0),
     part(&PAUSE_ERROR, 1),
     part(&PAUSE_ERROR, 2),
+    part(&PAUSE_ERROR, 3),
 ];
 
 /// The table of this file, for the lists of metrics.

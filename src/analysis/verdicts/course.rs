@@ -31,8 +31,9 @@ const SHORTEST_OF_PAUSE: Duration = Duration::from_millis(60);
 /// what it holds back at its second reading): until then nothing is judged that would be unknown, and the first judgement
 /// speaks for that time too. A verdict is owed within two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// A cause leads when it held more than this of the last `LEAD`; so one odd step changes nothing.
-const LEAD: Duration = Duration::from_secs(1);
+/// The cause leads that held most of the judgements of so much time. Each is of a second already, so of two one odd step changes
+/// nothing, and four would be a quarter of a second later (a verdict is owed within two).
+const LEAD: Duration = Duration::from_millis(500);
 
 /// One migration's course.
 #[derive(Debug, Default)]

@@ -62,6 +62,10 @@ for bond in backup lacp; do expect stacked "miglink_bond_members_up{device=\"$bo
 expect stacked 'miglink_bond_members_active{device="backup"} == 1'
 expect stacked 'miglink_bond_members_active{device="lacp"} == 2'
 expect stacked 'miglink_bond_members{device="crew"} == 1'
+# One connection uses one member of the 802.3ad bond.
+expect stacked 'miglink_link_slows_migration{device="lacp",phase="memory_copy",cause="single_stream"} == 1'
+expect stacked 'miglink_link_slowdown_ratio{device="lacp",phase="memory_copy"} == 2'
+expect stacked 'miglink_link_slows_migration{device="backup",phase="memory_copy",cause="single_stream"} == 0'
 
 say "the active member's cable is pulled"
 monitor set_link nic-vmxnet3 off
