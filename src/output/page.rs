@@ -15,14 +15,19 @@ mod words;
 use super::migrations::{self, Row};
 use super::units;
 use crate::sample::frame::Frame;
+use crate::sample::strip::LINK_POINTS;
 use askama::Template;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use view::View;
 
 /// Seconds until the page is made anew, and while a migration is on.
 const REFRESH: [u8; 2] = [5, 1];
 /// The same without scripts: a page that reloads every second cannot be read.
 const RELOAD: [u8; 2] = [10, 3];
+
+/// A frame that is older than this, in nanoseconds, is a sampler that hangs: twice the longest interval that can be configured.
+const OLD_NS: u64 = 120_000_000_000;
 
 /// Files that the page needs: path beneath it, media type, text.
 pub static FILES: [(&str, &str, &str); 3] = [
@@ -52,6 +57,7 @@ struct Page<'a> {
     place: &'a Place,
     title: String,
     sampled: String,
+    is_old: bool,
     refresh: u8,
     reload: u8,
     running: Vec<running::Card>,
@@ -60,14 +66,15 @@ struct Page<'a> {
     hidden_recent: usize,
     links: Vec<links::LinkRow<'a>>,
     hidden_links: usize,
+    span: String,
     known: usize,
     judged: usize,
     slow: usize,
     sources: sources::Sources,
 }
 
-/// The page for the newest frame.
-pub fn render(now: &Frame, place: &Place) -> String {
+/// The page for the newest frame, at a moment in nanoseconds since 1970.
+pub fn render(now: &Frame, place: &Place, wall_ns: u64) -> String {
     let rows = migrations::rows(now);
     let carrying = carrying(&rows);
     let chosen = links::choose(now, &carrying);
@@ -90,6 +97,7 @@ pub fn render(now: &Frame, place: &Place) -> String {
         place,
         title: title(&running, hidden_running, place),
         sampled: if now.wall_ns == 0 { "not yet".into() } else { units::time_of_day(now.wall_ns) + " UTC" },
+        is_old: now.wall_ns > 0 && wall_ns.saturating_sub(now.wall_ns) > OLD_NS,
         refresh: REFRESH[is_on],
         reload: RELOAD[is_on],
         running,
@@ -97,6 +105,7 @@ pub fn render(now: &Frame, place: &Place) -> String {
         recent,
         hidden_recent,
         hidden_links: now.links.exported().len() - chosen.len(),
+        span: span(now),
         links: links::rows(&view, &chosen, &carrying),
         known: now.links.all().len(),
         judged: now.flags.judged.len(),
@@ -119,6 +128,15 @@ fn carrying(rows: &[Row<'_>]) -> HashMap<String, Vec<String>> {
         }
     }
     carrying
+}
+
+/// How far back the plots of links go.
+fn span(now: &Frame) -> String {
+    let step = now.strips.links.first().map_or(Duration::from_secs(1), |strip| strip.step);
+    match (step * LINK_POINTS as u32).as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
 }
 
 /// What stands in the browser's tab: `75 % db · host`.

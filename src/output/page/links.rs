@@ -88,6 +88,8 @@ pub struct Chosen<'a> {
     pub link: &'a Link,
     /// By what factor it slows a migration, at least 1.
     ratio: f64,
+    /// Its place among those of the same factor, the first ones first.
+    place: [bool; 4],
 }
 
 /// The links of a page, worst first: those that would slow a migration, those that carry one, hardware, the others.
@@ -98,14 +100,13 @@ pub fn choose<'a>(frame: &'a Frame, carrying: &HashMap<String, Vec<String>>) -> 
         let worst = ratios.entry(finding.key).or_insert(1.0);
         *worst = worst.max(ratio);
     }
-    let ratio = |link: &Link| ratios.get(&link.key).copied().unwrap_or(1.0);
-    let mut chosen: Vec<_> =
-        frame.links.exported().iter().map(|link| Chosen { link, ratio: ratio(link) }).collect();
-    let place = |of: &Chosen<'_>| {
-        let is_idle = !carrying.contains_key(&of.link.name);
-        (is_idle, of.link.role != Role::Physical, !of.link.oper_up, of.link.role == Role::Loopback)
+    let of_link = |link: &'a Link| {
+        let is_idle = !carrying.contains_key(&link.name);
+        let place = [is_idle, link.role != Role::Physical, !link.oper_up, link.role == Role::Loopback];
+        Chosen { link, ratio: ratios.get(&link.key).copied().unwrap_or(1.0), place }
     };
-    chosen.sort_by(|a, b| b.ratio.total_cmp(&a.ratio).then_with(|| place(a).cmp(&place(b))));
+    let mut chosen: Vec<_> = frame.links.exported().iter().map(of_link).collect();
+    chosen.sort_by(|a, b| b.ratio.total_cmp(&a.ratio).then_with(|| a.place.cmp(&b.place)));
     chosen.truncate(MOST);
     chosen
 }

@@ -13,7 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn page(frame: &Frame) -> String {
-    render(frame, &Place { host: "hv01".into(), metrics_path: "/metrics".into() })
+    render(frame, &place(), frame.wall_ns)
+}
+
+fn place() -> Place {
+    Place { host: "hv01".into(), metrics_path: "/metrics".into() }
 }
 
 fn strips(migration: u64, link: u64) -> Strips {
@@ -106,6 +110,14 @@ fn a_healthy_host_says_so() {
     let links = Arc::new(Links::new(1, vec![link(1, "eth0")], None));
     let page = page(&Frame { links, flags, ..Frame::default() });
     assert!(page.contains("nothing would slow a migration on 1 link<"), "{page}");
+}
+
+#[test]
+fn a_sampler_that_hangs_is_told() {
+    let frame = frame(&[]);
+    let after = |seconds: u64| render(&frame, &place(), frame.wall_ns + seconds * 1_000_000_000);
+    assert!(after(100).contains("as of 15:04:19 UTC") && !after(100).contains("nothing was sampled"));
+    assert!(after(121).contains("nothing was sampled since 15:04:19 UTC"));
 }
 
 #[test]

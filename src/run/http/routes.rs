@@ -22,6 +22,7 @@ use crate::output::page::{self, Place};
 use crate::output::sink::Plain;
 use crate::output::{api, negotiation};
 use crate::run::asked::{Asked, Naming};
+use crate::run::clock::Clock;
 use crate::run::predict;
 use crate::run::process::Process;
 use crate::sample::frame::Frame;
@@ -191,7 +192,7 @@ impl Routes {
 
     fn page(&self) -> Reply {
         let frame = Arc::clone(&self.frames.borrow());
-        let mut reply = text(StatusCode::OK, &page::render(&frame, &self.place));
+        let mut reply = text(StatusCode::OK, &page::render(&frame, &self.place, Clock::default().wall_ns()));
         set(&mut reply, header::CONTENT_TYPE, "text/html; charset=utf-8");
         set(&mut reply, header::CONTENT_SECURITY_POLICY, page::POLICY);
         set(&mut reply, header::CACHE_CONTROL, "no-store");
