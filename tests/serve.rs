@@ -95,6 +95,17 @@ fn routes_answer_as_prometheus_users_expect() {
     assert_eq!((post("/other").status, post("/-/reload").status), (405, 403));
     let page = exporter.get("/");
     assert!(page.head.contains("text/html") && page.head.contains("default-src 'none'"), "{}", page.head);
+    for (path, kind) in
+        [("live.css", "text/css"), ("live.js", "text/javascript"), ("icon.svg", "image/svg+xml")]
+    {
+        assert!(page.text().contains(&format!("\"page/{path}\"")), "{path}");
+        let file = exporter.get(&format!("/page/{path}"));
+        assert!(
+            file.status == 200 && file.head.contains(kind) && file.head.contains("nosniff"),
+            "{}",
+            file.head
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The server's limits, with short ones in place of the real, over real sockets.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking, and may wait")]
 
+use miglink::output::page::Place;
 use miglink::run::http::routes::Routes;
 use miglink::run::http::server::{serve, Limits};
 use miglink::run::process::Process;
@@ -36,7 +37,8 @@ fn with_server(limits: Limits, test: impl FnOnce(&str)) -> Duration {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (_publish, frames) = watch::channel(Arc::new(large_frame()));
-    let routes = Routes::new(frames, Process::new().unwrap(), vec!["links"], "/metrics".into(), None);
+    let place = Place { metrics_path: "/metrics".into(), ..Place::default() };
+    let routes = Routes::new(frames, Process::new().unwrap(), vec!["links"], place, None);
     let (stop, stopped) = oneshot::channel::<()>();
     let server = runtime.spawn(serve(vec![listener], Arc::new(routes), limits, async move {
         stopped.await.ok();

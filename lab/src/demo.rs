@@ -21,6 +21,8 @@ const SCENARIO: &str = include_str!("../demo.yaml");
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Another migration to show: a scenario file
+    pub scenario: Option<PathBuf>,
     /// Port of the source host's page on this machine; the destination's is the next
     #[arg(long, default_value_t = 10063)]
     pub port: u16,
@@ -45,7 +47,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn show(arguments: &Arguments, stop: &Stop) -> Result<()> {
-    let scenario = Scenario::parse(SCENARIO).context("demo.yaml")?;
+    let scenario = match &arguments.scenario {
+        Some(file) => {
+            Scenario::parse(&std::fs::read_to_string(file).with_context(|| file.display().to_string())?)
+        }
+        None => Scenario::parse(SCENARIO),
+    };
+    let scenario = scenario.context("the scenario")?;
     let options = Options { miglink: Some(binary(arguments.miglink.clone())?), ..Options::default() };
     println!("building two hosts and a guest of {} MiB …", scenario.vm.memory.mib());
     let mut lab = Lab::start(&scenario, &options, stop)?;

@@ -1,4 +1,4 @@
-//! PURE. Frames to meaning: intervals between two readings, and what was highest lately.
+//! PURE. Frames to meaning: intervals between two readings, what was highest lately, and what pages draw of it.
 //!
 //! Imports `sample` and `topology`.
 
@@ -8,4 +8,5 @@ pub mod interval;
 pub mod migrations;
 pub mod peaks;
 pub mod rules;
+pub mod strips;
 pub mod verdicts;

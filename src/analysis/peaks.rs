@@ -166,7 +166,15 @@ impl<const COUNTERS: usize> Peaks<COUNTERS> {
         cell(self.parts[counter].iter().filter_map(|part| part.get(row)).fold(NONE, |a, b| a.max(*b)))
     }
 
-    /// The same of all rows, a part at a time because that is how they lie in memory.
+    /// The rates of the last interval in the row of a link, bytes a second, NaN where one is not known; `None` of a link that
+    /// is not there.
+    pub fn latest(&self, key: Key) -> Option<[f32; COUNTERS]> {
+        let row = self.before.as_ref()?.subjects.row_of(key)?;
+        let rate = |counter: usize| self.latest[counter].get(row).copied().filter(|rate| *rate >= 0.0);
+        Some(std::array::from_fn(|counter| rate(counter).unwrap_or(f32::NAN)))
+    }
+
+    /// The highest rates of all rows, a part at a time because that is how they lie in memory.
     fn highest(&self, counter: usize) -> Vec<f32> {
         let mut highest = self.parts[counter][0].clone();
         for part in &self.parts[counter][1..] {

@@ -45,7 +45,7 @@ pub fn json(outlook: &Outlook) -> Option<Value> {
 }
 
 /// From now to the end, the pause included.
-fn whole(outlook: &Outlook) -> Option<Range> {
+pub fn whole(outlook: &Outlook) -> Option<Range> {
     let (copy, pause) = (outlook.copy?, outlook.pause.unwrap_or_default());
     Some(Range { p10: copy.p10 + pause.p10, p50: copy.p50 + pause.p50, p90: copy.p90 + pause.p90 })
 }
@@ -70,7 +70,8 @@ pub fn words(outlook: &Outlook) -> (String, String) {
     (format!("about {} more", time(whole.p50)), range)
 }
 
-fn needs(needed: crate::sample::outlook::Needed) -> String {
+/// What would make it end, in a sentence's part.
+pub fn needs(needed: crate::sample::outlook::Needed) -> String {
     let throttle = if needed.throttle > 0.0 && needed.throttle < 0.99 {
         format!(", or a guest slowed by {:.0} %", (needed.throttle * 100.0).ceil())
     } else {

@@ -1,206 +1,156 @@
-//! The page at `/`: migrations, this host's links and how the sources do, for a person. `templates/page.html` is its face.
+//! The page at `/` for a person: what limits running migrations, when they end and what to do; this host's links, worst
+//! first; migrations that are over; how the sources do. `templates/page.html` is its face, `live.js` keeps it up to date:
+//! it asks for the page again and changes what has changed. Without scripts the page reloads itself.
 
-mod flags;
-mod migrations;
+mod links;
+mod outlook;
+mod plot;
+mod recent;
+mod running;
+mod sources;
+mod story;
+mod view;
+mod words;
 
+use super::migrations::{self, Row};
 use super::units;
-use crate::analysis::peaks;
-use crate::sample::block::Block;
-use crate::sample::cell::Cell;
-use crate::sample::frame::{Frame, Outcome, SourceReport};
-use crate::sample::link::Link;
-use crate::sample::metric::{Form, Metric};
-use crate::sample::subject::Key;
-use crate::source::{driver_statistics, link_counters, link_modes, rings, SOURCES};
+use crate::sample::frame::Frame;
+use crate::sample::strip::LINK_POINTS;
 use askama::Template;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::time::Duration;
+use view::View;
 
-/// Links on the page; a host with more has them in its metrics.
-const MOST: usize = 500;
-/// What stands where nothing is known.
-const NOTHING: &str = "–";
-/// Seconds until the page asks again, and while a migration is on.
-const REFRESH: [u8; 2] = [5, 2];
+/// Seconds until the page is made anew, and while a migration is on.
+const REFRESH: [u8; 2] = [5, 1];
+/// The same without scripts: a page that reloads every second cannot be read.
+const RELOAD: [u8; 2] = [10, 3];
+
+/// A frame that is older than this, in nanoseconds, is a sampler that hangs: twice the longest interval that can be configured.
+const OLD_NS: u64 = 120_000_000_000;
+
+/// Files that the page needs: path beneath it, media type, text.
+pub static FILES: [(&str, &str, &str); 3] = [
+    ("/page/live.css", "text/css; charset=utf-8", include_str!("../../templates/live.css")),
+    ("/page/live.js", "text/javascript; charset=utf-8", include_str!("../../templates/live.js")),
+    ("/page/icon.svg", "image/svg+xml", include_str!("../../templates/icon.svg")),
+];
+
+/// What the page may do: its own files, its own style, its own script, and to ask for itself again.
+pub const POLICY: &str =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the page has to know beside the frame.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The host's name; empty if it is not known.
+    pub host: String,
+    /// Where the metrics are.
+    pub metrics_path: String,
+}
 
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
     version: &'static str,
-    metrics_path: &'a str,
+    place: &'a Place,
+    title: String,
     sampled: String,
+    is_old: bool,
     refresh: u8,
-    migrations: Vec<migrations::MigrationRow>,
-    flags: Vec<flags::FlagRow<'a>>,
-    judged: usize,
+    reload: u8,
+    running: Vec<running::Card>,
+    hidden_running: usize,
+    recent: Vec<recent::Past>,
+    hidden_recent: usize,
+    links: Vec<links::LinkRow<'a>>,
+    hidden_links: usize,
+    span: String,
     known: usize,
-    more: usize,
-    links: Vec<LinkRow<'a>>,
-    sources: Vec<SourceRow>,
+    judged: usize,
+    slow: usize,
+    sources: sources::Sources,
 }
 
-struct LinkRow<'a> {
-    name: &'a str,
-    what: String,
-    up: bool,
-    speed: String,
-    receiving: String,
-    receive_peaks: String,
-    sending: String,
-    transmit_peaks: String,
-    receive_ring: String,
-    transmit_ring: String,
-    overflows: String,
-    missed: String,
-    drops: String,
-    carrier_changes: String,
-}
-
-struct SourceRow {
-    name: &'static str,
-    word: &'static str,
-    class: &'static str,
-    took: String,
-    reason: String,
-}
-
-/// The page for the newest frame.
-pub fn render(now: &Frame, metrics_path: &str) -> String {
-    let view = View::new(now);
-    let exported = now.links.exported();
-    let (migrations, any_is_on) = migrations::rows(now);
+/// The page for the newest frame, at a moment in nanoseconds since 1970.
+pub fn render(now: &Frame, place: &Place, wall_ns: u64) -> String {
+    let rows = migrations::rows(now);
+    let carrying = carrying(&rows);
+    let chosen = links::choose(now, &carrying);
+    let mut shown: HashSet<_> = chosen.iter().map(|chosen| chosen.link.key).collect();
+    let all = now.links.all().iter();
+    shown.extend(all.filter(|link| carrying.contains_key(&link.name)).map(|link| link.key));
+    let view = View::new(now, &shown);
+    let (running, hidden_running) = running::cards(&view, &rows);
+    let (recent, hidden_recent) = recent::rows(&view, &rows);
+    let is_on = usize::from(!running.is_empty());
+    let slow: HashSet<_> = now
+        .flags
+        .list
+        .iter()
+        .filter(|finding| finding.ratio().is_some())
+        .map(|finding| finding.key)
+        .collect();
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
-        metrics_path,
-        sampled: units::time_of_day(now.wall_ns),
-        refresh: REFRESH[usize::from(any_is_on)],
-        migrations,
-        flags: flags::rows(now),
-        judged: now.flags.judged.len(),
+        place,
+        title: title(&running, hidden_running, place),
+        sampled: if now.wall_ns == 0 { "not yet".into() } else { units::time_of_day(now.wall_ns) + " UTC" },
+        is_old: now.wall_ns > 0 && wall_ns.saturating_sub(now.wall_ns) > OLD_NS,
+        refresh: REFRESH[is_on],
+        reload: RELOAD[is_on],
+        running,
+        hidden_running,
+        recent,
+        hidden_recent,
+        hidden_links: now.links.exported().len() - chosen.len(),
+        span: span(now),
+        links: links::rows(&view, &chosen, &carrying),
         known: now.links.all().len(),
-        more: exported.len().saturating_sub(MOST),
-        links: exported.iter().take(MOST).map(|link| view.row(link)).collect(),
-        sources: now.reports.iter().map(source_row).collect(),
+        judged: now.flags.judged.len(),
+        slow: slow.len(),
+        sources: sources::of(now),
     };
     page.render().unwrap_or_else(|error| format!("The page could not be made: {error}"))
 }
 
-/// A frame with an index of its rows.
-struct View<'a> {
-    now: &'a Frame,
-    /// For each block of the frame, the rows of the links on the page.
-    rows: Vec<HashMap<Key, usize>>,
-}
-
-impl<'a> View<'a> {
-    fn new(now: &'a Frame) -> Self {
-        let shown: HashSet<Key> = now.links.exported().iter().take(MOST).map(|link| link.key).collect();
-        let index = |block: &Arc<Block>| {
-            let keys = block.subjects.keys().iter().enumerate();
-            keys.filter(|(_, key)| shown.contains(key)).map(|(row, key)| (*key, row)).collect()
-        };
-        Self { now, rows: now.blocks.iter().map(index).collect() }
-    }
-
-    /// The place of a metric's column in the frame, and a link's row there.
-    fn place(
-        &self,
-        metric: &'static Metric,
-        label: Option<&str>,
-        key: Key,
-    ) -> Option<(&'a Block, usize, usize)> {
-        self.now.blocks.iter().zip(&self.rows).find_map(|(block, rows)| {
-            let wanted =
-                |c: &crate::sample::metric::Column| *c.metric == *metric && c.label.map(|l| l.1) == label;
-            Some((block.as_ref(), block.columns.iter().position(wanted)?, *rows.get(&key)?))
-        })
-    }
-
-    fn value(&self, metric: &'static Metric, label: Option<&str>, key: Key) -> Option<f64> {
-        let (block, column, row) = self.place(metric, label, key)?;
-        let cell: Cell = block.cell(column, row);
-        match metric.form {
-            Form::Integer => cell.as_integer().map(|integer| integer as f64),
-            Form::Float => cell.as_float(),
+/// The guests that move over each link now, by the names of links.
+fn carrying(rows: &[Row<'_>]) -> HashMap<String, Vec<String>> {
+    let mut carrying: HashMap<String, Vec<String>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.is_on()) {
+        let mut names: Vec<String> = row.label("device").into_iter().collect();
+        // Of a bond all members that it may take: `ens1+ens2`.
+        names.extend(row.label("wire").iter().flat_map(|wire| wire.split('+')).map(str::to_owned));
+        names.dedup();
+        for name in names {
+            carrying.entry(name).or_default().push(row.label("vm").unwrap_or_default());
         }
     }
+    carrying
+}
 
-    fn count(&self, metric: &'static Metric, key: Key) -> String {
-        self.value(metric, None, key).map_or(NOTHING.into(), units::count)
+/// How far back the plots of links go.
+fn span(now: &Frame) -> String {
+    let step = now.strips.links.first().map_or(Duration::from_secs(1), |strip| strip.step);
+    match (step * LINK_POINTS as u32).as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
     }
+}
 
-    /// The rates that are kept for pages, received (0) or sent (1).
-    fn rate(&self, column: usize, link: &Link) -> String {
-        let rate = self.now.rates.as_ref().and_then(|rates| {
-            let row = rates.subjects.row_of(link.key)?;
-            rates.cell(column, row).as_float()
-        });
-        rate.map_or(NOTHING.into(), units::bits_per_second)
-    }
-
-    fn peaks(&self, metric: &'static Metric, key: Key) -> String {
-        let peak =
-            |window| self.value(metric, Some(window), key).map_or(NOTHING.into(), units::bits_per_second);
-        format!("{} · {}", peak("1s"), peak("100ms"))
-    }
-
-    fn ring(&self, ring: &str, key: Key) -> String {
-        match self.value(&rings::ENTRIES, Some(ring), key) {
-            Some(now) => {
-                let most =
-                    self.value(&rings::ENTRIES_MAX, Some(ring), key).map_or(NOTHING.into(), units::count);
-                format!("{} / {most}", units::count(now))
-            }
-            None => NOTHING.into(),
+/// What stands in the browser's tab: `75 % db · host`.
+fn title(running: &[running::Card], hidden: usize, place: &Place) -> String {
+    let on = match running {
+        [] => String::new(),
+        [one] => {
+            one.percent.map_or(format!("{} · ", one.vm), |percent| format!("{percent} % {} · ", one.vm))
         }
-    }
-
-    fn row(&self, link: &'a Link) -> LinkRow<'a> {
-        let key = link.key;
-        let speed = self.value(&link_modes::SPEED, None, key);
-        let drops =
-            [&link_counters::RECEIVE_DROPS, &link_counters::TRANSMIT_DROPS].map(|m| self.count(m, key));
-        LinkRow {
-            name: &link.name,
-            what: what(link),
-            up: link.oper_up,
-            speed: speed.map_or(NOTHING.into(), units::bits_per_second),
-            receiving: self.rate(0, link),
-            receive_peaks: self.peaks(&peaks::RECEIVE_PEAK, key),
-            sending: self.rate(1, link),
-            transmit_peaks: self.peaks(&peaks::TRANSMIT_PEAK, key),
-            receive_ring: self.ring("rx", key),
-            transmit_ring: self.ring("tx", key),
-            overflows: self.count(&driver_statistics::RING_OVERFLOWS, key),
-            missed: self.count(&link_counters::MISSED, key),
-            drops: drops.join(" · "),
-            carrier_changes: link.carrier_changes.map_or(NOTHING.into(), |n| units::count(n as f64)),
-        }
-    }
-}
-
-/// What a link is, in a few words: `physical, ice · 0000:3b:00.0`, `vlan, addressed`.
-fn what(link: &Link) -> String {
-    let role = Some(link.role.word()).filter(|role| *role != link.kind);
-    let parts = [Some(&*link.kind), Some(link.hardware().driver.as_str()), role].into_iter().flatten();
-    let said: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    let pci = &link.hardware().pci;
-    let place = if pci.is_empty() { String::new() } else { format!(" · {pci}") };
-    said.join(", ") + &place
-}
-
-fn help(source: &str) -> &'static str {
-    SOURCES.iter().find(|info| info.name == source).map_or("", |info| info.help)
-}
-
-fn source_row(report: &SourceReport) -> SourceRow {
-    let (word, class, reason) = match &report.outcome {
-        Outcome::Pending => ("not asked yet", "soft", String::new()),
-        Outcome::Read => ("read", "good", help(report.source).to_owned()),
-        Outcome::Partly(problems) => ("read in part", "bad", problems.join("; ")),
-        Outcome::Absent(reason) => ("not on this host", "soft", reason.clone()),
-        Outcome::Failed(reason) => ("failed", "bad", reason.clone()),
-        Outcome::Stuck(since) => ("stuck", "bad", format!("no answer for {:.0} s", since.as_secs_f64())),
+        many => format!("{} migrations · ", many.len() + hidden),
     };
-    SourceRow { name: report.source, word, class, took: units::duration(report.took), reason }
+    let host = if place.host.is_empty() { String::new() } else { format!("{} · ", place.host) };
+    format!("{on}{host}miglink")
 }
+
+#[cfg(test)]
+mod tests;

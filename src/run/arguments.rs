@@ -199,9 +199,9 @@ pub enum LogFormat {
 }
 
 fn telemetry_path(text: &str) -> Result<String, String> {
-    let taken = text == "/" || text.starts_with("/-/") || text.starts_with("/api/");
+    let taken = ["/-/", "/api/", "/page/"].iter().any(|own| text.starts_with(own)) || text == "/";
     if !text.starts_with('/') || taken {
-        return Err("must start with a slash and not be /, /-/… or /api/…".into());
+        return Err("must start with a slash and not be /, /-/…, /api/… or /page/…".into());
     }
     Ok(text.to_owned())
 }

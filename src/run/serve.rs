@@ -11,6 +11,7 @@ use crate::analysis::flags::table as flags;
 use crate::analysis::forecast::profiles;
 use crate::analysis::migrations::table;
 use crate::analysis::peaks;
+use crate::output::page::Place;
 use crate::source::contract::Roots;
 use crate::source::SOURCES;
 use anyhow::{anyhow, Context};
@@ -56,8 +57,8 @@ async fn serve(
     let hangup = signal(SignalKind::hangup())?;
     let reload = Arc::new(Notify::new());
     let by_http = arguments.enable_lifecycle.then(|| Arc::clone(&reload));
-    let path = arguments.telemetry_path.clone();
-    let routes = Arc::new(Routes::new(agent.frames.clone(), process, source_names(), path, by_http));
+    let place = Place { host: host(&arguments.procfs), metrics_path: arguments.telemetry_path.clone() };
+    let routes = Arc::new(Routes::new(agent.frames.clone(), process, source_names(), place, by_http));
     for listener in &listeners {
         let address = listener.local_addr()?;
         tracing::info!(%address, "serving {} and a page at /", arguments.telemetry_path);
@@ -76,6 +77,12 @@ async fn serve(
         () = reload_on_demand(arguments.config_file.as_deref(), agent, hangup, &reload) => {}
     }
     Ok(())
+}
+
+/// This host's name, for whoever has the pages of many open; empty if it cannot be read.
+fn host(procfs: &Path) -> String {
+    let name = std::fs::read_to_string(procfs.join("sys/kernel/hostname")).unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// Reads the configuration again at SIGHUP or when asked by HTTP. A broken one changes nothing.

@@ -13,6 +13,7 @@ use crate::analysis::migrations::migration::Migration;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
+use crate::analysis::strips::{self, Keeper};
 use crate::analysis::verdicts::course::{Courses, Taken};
 use crate::analysis::verdicts::surroundings::Said;
 use crate::analysis::verdicts::{table as verdicts, told};
@@ -86,6 +87,7 @@ pub struct State {
     survey: Survey,
     /// Forecasts of links.
     pub profiles: LinkForecasts,
+    strips: Keeper,
     peaks: Peaks<2>,
     bursts: Peaks<2>,
     link_blocks: Vec<Arc<Block>>,
@@ -125,6 +127,7 @@ impl State {
             journeys: Journeys::default(),
             survey: Survey::new(manner),
             profiles: LinkForecasts::default(),
+            strips: Keeper::default(),
             peaks: Peaks::new(link_counters::BYTE_COLUMNS),
             bursts: Peaks::new([0, 1]),
             link_blocks: Vec::new(),
@@ -189,7 +192,11 @@ impl State {
         self.note_surroundings(place);
         let Some(block) = self.slots[place].blocks.first() else { return };
         match block.source {
-            source if source == link_counters::SOURCE.name => self.peaks.note(block),
+            source if source == link_counters::SOURCE.name => {
+                self.peaks.note(block);
+                let around = around(&self.links, &self.followed, &self.survey, &self.peaks);
+                self.strips.tick(around, self.tick, block.read_at);
+            }
             source if source == link_bursts::SOURCE.name => {
                 self.bursts.note(block);
                 self.tracker.links(block, &self.links, [0, 1]);
@@ -243,6 +250,8 @@ impl State {
         self.tracker.tick(now, self.keep);
         self.journeys.note(self.tracker.entries(), now);
         self.taken.extend(self.courses.finish(self.tracker.entries()));
+        let around = around(&self.links, &self.followed, &self.survey, &self.peaks);
+        self.strips.follow(self.tracker.entries(), around, now);
         let before = std::mem::take(&mut self.followed);
         self.followed = self.tracker.followed(&before, now);
         if self.followed.links != before.links || self.followed.wanted.is_empty() != before.wanted.is_empty()
@@ -254,6 +263,7 @@ impl State {
     /// The time that causes have taken since the last time: device, direction, phase, cause, seconds.
     pub fn take_limited(&mut self) -> Vec<(String, &'static str, &'static str, &'static str, f64)> {
         let (entries, taken) = (self.tracker.entries(), std::mem::take(&mut self.taken));
+        self.strips.take(&taken);
         let migration =
             |key| entries.iter().map(|entry| &entry.migration).find(|migration| migration.key == key);
         let named = taken.into_iter().filter_map(|taken| {
@@ -324,7 +334,21 @@ impl State {
         let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         let links = Arc::clone(&self.links);
-        Frame { wall_ns, monotonic: now, links, blocks, rates, flags, footings, verdicts, outlooks, reports }
+        let strips = self.strips.strips();
+        let monotonic = now;
+        Frame {
+            wall_ns,
+            monotonic,
+            links,
+            blocks,
+            rates,
+            flags,
+            footings,
+            verdicts,
+            outlooks,
+            strips,
+            reports,
+        }
     }
 
     /// Remakes the descriptions of links when links or facts have changed.
@@ -358,4 +382,14 @@ impl State {
         }
         block
     }
+}
+
+/// What the strips of pages are made of.
+fn around<'a>(
+    links: &'a Links,
+    followed: &'a Followed,
+    survey: &'a Survey,
+    rates: &'a Peaks<2>,
+) -> strips::Surroundings<'a> {
+    strips::Surroundings { links, followed: &followed.links, flags: survey.findings(), rates }
 }

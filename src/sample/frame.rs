@@ -6,6 +6,7 @@ use super::footing::Footing;
 use super::link::Links;
 use super::monotonic::Monotonic;
 use super::outlook::Outlook;
+use super::strip::Strips;
 use super::verdict::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub struct Frame {
     pub verdicts: Vec<Verdict>,
     /// How each running migration is expected to go on, and how good that was.
     pub outlooks: Vec<Outlook>,
+    /// What pages draw of the last minutes.
+    pub strips: Strips,
     /// How every source did.
     pub reports: Vec<SourceReport>,
 }

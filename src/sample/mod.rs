@@ -16,6 +16,7 @@ pub mod migration;
 pub mod monotonic;
 pub mod outlook;
 pub mod ports;
+pub mod strip;
 pub mod subject;
 pub mod thread;
 pub mod verdict;

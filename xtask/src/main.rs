@@ -3,6 +3,7 @@
 mod apt;
 mod bench;
 mod migrations;
+mod page;
 mod test;
 mod vm;
 
@@ -32,6 +33,8 @@ enum Task {
     Forecast(lab::forecast::command::Arguments),
     /// One real, slow live migration to look at, with miglink's page (root)
     Demo(lab::demo::Arguments),
+    /// The page in a real browser during a real migration, with pictures (root)
+    Page(page::Arguments),
     /// Benchmarks of the whole program; without a name: which there are
     Bench(bench::Arguments),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Accuracy(arguments) => migrations::accuracy(&arguments),
         Task::Forecast(arguments) => migrations::forecast(&arguments),
         Task::Demo(arguments) => migrations::demo(&arguments),
+        Task::Page(arguments) => page::run(&arguments),
         Task::Bench(arguments) => bench::run(arguments),
     };
     done.unwrap_or_else(|error| {

@@ -85,6 +85,7 @@ fn steps(arguments: &Arguments) -> Vec<Step> {
         "cargo run --quiet --package xtask -- lab run --tries 2 tests/scenarios",
         true,
     ));
+    steps.push(step("page in a browser", "cargo run --quiet --package xtask -- page", true));
     if !arguments.no_vm {
         steps.push(step("driver VM", "cargo run --quiet --package xtask -- vm", true));
     }

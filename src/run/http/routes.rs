@@ -3,6 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/` | this host's migrations and links, for a person |
+//! | `/page/…` | the files that the page needs |
 //! | `/metrics` | the newest frame; `collect[]` and `exclude[]` choose sources |
 //! | `/api/v1/migrations` | running and finished migrations as JSON (`docs/api.md`) |
 //! | `/api/v1/links` | the links that are shown, as JSON |
@@ -17,9 +18,11 @@ use super::scrape::Scrape;
 use crate::output::exposition::Exposition;
 use crate::output::forecast::json_of;
 use crate::output::gzip::Gzip;
+use crate::output::page::{self, Place};
 use crate::output::sink::Plain;
-use crate::output::{api, negotiation, page};
+use crate::output::{api, negotiation};
 use crate::run::asked::{Asked, Naming};
+use crate::run::clock::Clock;
 use crate::run::predict;
 use crate::run::process::Process;
 use crate::sample::frame::Frame;
@@ -44,22 +47,22 @@ pub struct Routes {
     frames: watch::Receiver<Arc<Frame>>,
     process: Process,
     sources: Vec<&'static str>,
-    metrics_path: String,
+    place: Place,
     scrapes: Arc<Semaphore>,
     /// Told to reload; `None` without `--web.enable-lifecycle`.
     reload: Option<Arc<Notify>>,
 }
 
 impl Routes {
-    /// Routes over the agent's frames. `sources` are the names that `collect[]` may use.
+    /// Routes over the agent's frames. `sources` are the names that `collect[]` may use, `place` says where this is.
     pub fn new(
         frames: watch::Receiver<Arc<Frame>>,
         process: Process,
         sources: Vec<&'static str>,
-        metrics_path: String,
+        place: Place,
         reload: Option<Arc<Notify>>,
     ) -> Self {
-        Self { frames, process, sources, metrics_path, scrapes: Arc::new(Semaphore::new(SCRAPES)), reload }
+        Self { frames, process, sources, place, scrapes: Arc::new(Semaphore::new(SCRAPES)), reload }
     }
 
     /// Answers a request at once; only the body of a scrape is made later, as it is sent.
@@ -68,7 +71,7 @@ impl Routes {
         let path = request.uri().path();
         let reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let reply = match path {
-            path if path == self.metrics_path && reading => self.scrape(request, guard),
+            path if path == self.place.metrics_path && reading => self.scrape(request, guard),
             "/" if reading => self.page(),
             "/api/v1/migrations" if reading => self.migrations(),
             "/api/v1/links" if reading => self.links(guard),
@@ -79,17 +82,19 @@ impl Routes {
             "/" | "/api/v1/migrations" | "/api/v1/links" | "/api/v1/forecast" | "/-/healthy" | "/-/ready" => {
                 not_allowed("GET, HEAD")
             }
-            path if path == self.metrics_path => not_allowed("GET, HEAD"),
-            _ => text(
-                StatusCode::NOT_FOUND,
-                &format!(
-                    "There is nothing here. Try /, {}, /api/v1/migrations, /api/v1/links or /api/v1/forecast.\n",
-                    self.metrics_path
-                ),
-            ),
+            path if path == self.place.metrics_path => not_allowed("GET, HEAD"),
+            path => file(path).filter(|_| reading).unwrap_or_else(|| self.nothing()),
         };
         self.process.count_request(reply.status());
         reply
+    }
+
+    fn nothing(&self) -> Reply {
+        let path = &self.place.metrics_path;
+        let try_these = format!(
+            "There is nothing here. Try /, {path}, /api/v1/migrations, /api/v1/links or /api/v1/forecast.\n"
+        );
+        text(StatusCode::NOT_FOUND, &try_these)
     }
 
     fn scrape<B>(&self, request: &Request<B>, guard: AnswerGuard) -> Reply {
@@ -187,12 +192,11 @@ impl Routes {
 
     fn page(&self) -> Reply {
         let frame = Arc::clone(&self.frames.borrow());
-        let page = page::render(&frame, &self.metrics_path);
-        let mut reply = text(StatusCode::OK, &page);
+        let mut reply = text(StatusCode::OK, &page::render(&frame, &self.place, Clock::default().wall_ns()));
         set(&mut reply, header::CONTENT_TYPE, "text/html; charset=utf-8");
-        set(&mut reply, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
-        set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(&mut reply, header::REFERRER_POLICY, "no-referrer");
+        set(&mut reply, header::CONTENT_SECURITY_POLICY, page::POLICY);
+        set(&mut reply, header::CACHE_CONTROL, "no-store");
+        guard(&mut reply);
         reply
     }
 
@@ -239,6 +243,23 @@ fn text(status: StatusCode, text: &str) -> Reply {
     *reply.status_mut() = status;
     set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
     reply
+}
+
+/// A file of the page.
+fn file(path: &str) -> Option<Reply> {
+    let (_, kind, body) = page::FILES.iter().find(|(known, ..)| *known == path)?;
+    let mut reply = Response::new(Full::new(Bytes::from_static(body.as_bytes())).boxed_unsync());
+    set(&mut reply, header::CONTENT_TYPE, kind);
+    // Another version of the program has other files under the same names.
+    set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    guard(&mut reply);
+    Some(reply)
+}
+
+/// What a browser must not do with the page or its files.
+fn guard(reply: &mut Reply) {
+    set(reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(reply, header::REFERRER_POLICY, "no-referrer");
 }
 
 fn json(body: UnsyncBoxBody<Bytes, Infallible>) -> Reply {
