@@ -151,34 +151,18 @@ impl Tables {
             let nothing = Way { mode: SAME, from: 0 };
             let (way, mut track) = self.way(wire, nothing, &mut tracks, expected);
             let base = if way.mode == NEW { None } else { before.blocks.get(way.from) };
-            let (block, track) = match (base, way.mode) {
-                (Some(base), SAME | SAME_OTHER) => (Arc::clone(base), track),
+            let block = match (base, way.mode) {
+                (Some(base), SAME | SAME_OTHER) => Arc::clone(base),
                 (Some(_), CHANGED | CHANGED_OTHER) | (None, NEW) => {
-                    let schema = match base {
-                        Some(base) => Schema { source: base.source, columns: base.columns },
-                        None => schemas.get(wire.raw(32, 0) as u32).ok_or(Unreadable::Undescribed)?,
-                    };
-                    let (subjects, rows) =
-                        self.read_subjects(wire, base, frame).ok_or(Unreadable::Garbled)?;
-                    cells += subjects.len() * schema.columns.len();
-                    if cells > MOST_CELLS || !wire.is_sound() {
-                        return Err(Unreadable::Garbled);
-                    }
-                    let at = expected_time(frame, before, base.map(Arc::as_ref));
-                    let at = at.wrapping_add(wire.signed(&mut self.read_at, 0) as u64);
-                    let mut block = Block::new(
-                        schema.source,
-                        Monotonic(Duration::from_nanos(at)),
-                        schema.columns,
-                        subjects,
-                    );
-                    block.breaks = self.read_breaks(wire);
-                    let base = (base.map(Arc::as_ref), rows.as_deref());
-                    self.read_cells(wire, &mut track, base, &mut block);
-                    (Arc::new(block), track)
+                    let block = self.read_table(wire, &mut track, base, (frame, before, schemas))?;
+                    cells += block.rows() * block.columns.len();
+                    Arc::new(block)
                 }
                 _ => return Err(Unreadable::Garbled),
             };
+            if cells > MOST_CELLS || !wire.is_sound() {
+                return Err(Unreadable::Garbled);
+            }
             if way.mode != NEW {
                 expected = way.from + 1;
             }
@@ -186,6 +170,31 @@ impl Tables {
             self.tracks.push(track);
         }
         Ok(())
+    }
+
+    /// Reads a table that was read again, or is new.
+    fn read_table(
+        &mut self,
+        wire: &mut Decoder<'_>,
+        track: &mut TableTrack,
+        base: Option<&Arc<Block>>,
+        (frame, before, schemas): (&Frame, &Frame, &Schemas),
+    ) -> Result<Block, Unreadable> {
+        let Schema { source, columns } = match base {
+            Some(base) => Schema { source: base.source, columns: base.columns },
+            None => schemas.get(wire.raw(32, 0) as u32).ok_or(Unreadable::Undescribed)?,
+        };
+        let (subjects, rows) = self.read_subjects(wire, base, frame).ok_or(Unreadable::Garbled)?;
+        if subjects.len() * columns.len() > MOST_CELLS || !wire.is_sound() {
+            return Err(Unreadable::Garbled);
+        }
+        let base = base.map(Arc::as_ref);
+        let at = expected_time(frame, before, base);
+        let at = at.wrapping_add(wire.signed(&mut self.read_at, 0) as u64);
+        let mut block = Block::new(source, Monotonic(Duration::from_nanos(at)), columns, subjects);
+        block.breaks = self.read_breaks(wire);
+        self.read_cells(wire, track, (base, rows.as_deref()), &mut block);
+        Ok(block)
     }
 
     fn read_cells(

@@ -16,9 +16,11 @@ use crate::analysis::peaks::{self, Peaks};
 use crate::analysis::verdicts::course::{Courses, Taken};
 use crate::analysis::verdicts::surroundings::Said;
 use crate::analysis::verdicts::{table as verdicts, told};
+use crate::record::tick::Tick;
 use crate::sample::block::Block;
 use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
+use crate::sample::flow::Flow;
 use crate::sample::frame::{Frame, Outcome};
 use crate::sample::guest::Followed;
 use crate::sample::link::{Links, Role};
@@ -26,6 +28,7 @@ use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::migration::What;
 use crate::sample::monotonic::Monotonic;
 use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
+use crate::sample::thread::Thread;
 use crate::source::contract::{Reading, SourceError, SourceInfo};
 use crate::source::{flows, link_bursts, link_counters, started, threads};
 use crate::topology::description;
@@ -94,6 +97,9 @@ pub struct State {
     described: Option<(u64, u64)>,
     build: Arc<Block>,
     sources: Arc<Subjects>,
+    /// The flows and threads that the rows of their tables are.
+    flows: Arc<Vec<Flow>>,
+    threads: Arc<Vec<Thread>>,
 }
 
 impl State {
@@ -132,6 +138,8 @@ impl State {
             described: None,
             build: Arc::new(own::build_info()),
             sources: Arc::new(list.build()),
+            flows: Arc::default(),
+            threads: Arc::default(),
         }
     }
 
@@ -206,6 +214,12 @@ impl State {
             || [flows::SOURCE.name, threads::SOURCE.name].contains(&self.slots[place].info.name);
         if !of_migrations {
             return;
+        }
+        if let Some(flows) = &signs.flows {
+            self.flows = Arc::clone(flows);
+        }
+        if let Some(threads) = &signs.threads {
+            self.threads = Arc::clone(threads);
         }
         if let Some(list) = signs.processes {
             self.tracker.processes(list, at);
@@ -317,6 +331,34 @@ impl State {
         let rates = peaks::rates(&self.peaks).map(Arc::new);
         let links = Arc::clone(&self.links);
         Frame { wall_ns, monotonic: now, links, blocks, rates, flags, footings, verdicts, outlooks, reports }
+    }
+
+    /// What is recorded of a frame.
+    pub fn tick(&self, frame: &Arc<Frame>, fast: bool) -> Tick {
+        let (flows, threads) = (Arc::clone(&self.flows), Arc::clone(&self.threads));
+        Tick { fast, frame: Arc::clone(frame), flows, threads, followed: Arc::clone(&self.followed) }
+    }
+
+    /// The last frame with what was read since: it costs little, and is recorded only.
+    pub fn fast_frame(&self, last: &Frame, now: Monotonic, wall_ns: u64) -> Frame {
+        let moment = Moment { monotonic: now, wall_ns };
+        let shown = table::shown(self.tracker.entries());
+        let made = table::blocks(self.tracker.entries(), moment).into_iter();
+        let made = made.chain(verdicts::blocks(&shown, &self.courses, now)).map(Arc::new);
+        let fresh = self.slots.iter().filter(|slot| slot.shown).flat_map(|slot| slot.blocks.iter().cloned());
+        let mut frame = Frame { wall_ns, monotonic: now, links: Arc::clone(&self.links), ..last.clone() };
+        let mut taken = vec![false; frame.blocks.len()];
+        for block in fresh.chain(made) {
+            let is_it = |at: &usize| {
+                let old = &frame.blocks[*at];
+                !taken[*at] && std::ptr::eq(old.columns, block.columns) && old.source == block.source
+            };
+            if let Some(at) = (0..taken.len()).find(is_it) {
+                (taken[at], frame.blocks[at]) = (true, block);
+            }
+        }
+        frame.verdicts = told::verdicts(&shown, &self.courses);
+        frame
     }
 
     /// Remakes the descriptions of links when links or facts have changed.

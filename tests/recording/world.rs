@@ -1,5 +1,6 @@
 //! Any sequence of ticks, as a host can make them: links and tables that come, go and change their names, gaps, shared
 //! tables, verdicts; and what it means that two ticks are equal.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
 
 use miglink::record::tick::Tick;
 use miglink::sample::block::{Block, Break};
