@@ -59,12 +59,12 @@ fn links(count: usize) -> Arc<Links> {
 fn read(before: &Block, second: u64, busy: usize, rates: &[f64], chance: &mut Chance) -> Block {
     let mut block = before.clone();
     block.read_at = Monotonic(Duration::from_nanos(second * 1_000_000_000 + chance.next() % 50_000));
-    for row in 0..busy {
+    for (row, rate) in rates.iter().enumerate().take(busy) {
         for column in 9..20 {
             let old = before.cell(column, row);
             let integer = old.as_integer().unwrap_or(0);
             let cell = match column {
-                9..=13 => Cell::integer(integer + (rates[row] * (0.9 + 0.2 * chance.share())) as u64),
+                9..=13 => Cell::integer(integer + (rate * (0.9 + 0.2 * chance.share())) as u64),
                 14..=16 if chance.share() < 0.1 => Cell::integer(integer + (chance.share() * 50.0) as u64),
                 14..=16 => old,
                 17..=18 => {

@@ -99,7 +99,7 @@ fn on_small_disk(test: &str, folder: &Path, options: &str) -> Option<(Exporter, 
         flags.extend(["--user", "--map-root-user"]);
     }
     if !Command::new("unshare").args(&flags).arg("true").status().is_ok_and(|status| status.success()) {
-        writeln!(std::io::stdout(), "SKIPPED {test}: needs root or user namespaces").unwrap();
+        println!("SKIPPED {test}: needs root or user namespaces");
         return None;
     }
     // Ten frames a second fill a disk sooner.
@@ -130,10 +130,11 @@ fn a_full_disk_stops_the_recording_and_nothing_else() {
     let Some((exporter, inside)) = on_small_disk(test, folder.path(), "size=8m") else { return };
     wait_for("a frame", || exporter.value(FRAMES) >= Some(1.0));
     let filler = inside.join("filler");
-    let mut file = fs::File::create(&filler).unwrap();
-    while file.write_all(&[1; 65536]).is_ok() {}
-    let mut file = fs::OpenOptions::new().append(true).open(&filler).unwrap();
-    while file.write_all(&[1; 512]).is_ok() {}
+    // Closed again at once: a file that is open keeps its place on the disk though it is removed.
+    for size in [8192, 512] {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&filler).unwrap();
+        while file.write_all(&vec![1; size]).is_ok() {}
+    }
     wait_for("it to notice", || exporter.value(UP) == Some(0.0));
     assert_exports(&exporter);
     assert!(exporter.value("miglink_recording_dropped_frames_total") >= Some(1.0));

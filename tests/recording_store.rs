@@ -16,7 +16,7 @@ use miglink::record::store::{frames_files, Frames, Store, StoreError};
 use miglink::record::tick::Tick;
 use miglink::sample::frame::Frame;
 use miglink::sample::monotonic::Monotonic;
-use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest, ProptestConfig};
+use proptest::prelude::{any, prop_assert, proptest, ProptestConfig};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

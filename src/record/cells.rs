@@ -241,7 +241,7 @@ mod tests {
                     cells.resize(before, 7);
                     None
                 } else {
-                    let from = |row: usize| if row % 5 == 0 { u32::MAX } else { row as u32 * turn };
+                    let from = |row: usize| if row.is_multiple_of(5) { u32::MAX } else { row as u32 * turn };
                     Some((0..cells.len()).map(from).collect())
                 };
                 before = cells.len();

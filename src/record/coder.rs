@@ -30,7 +30,7 @@ impl Default for Bit {
 impl Bit {
     /// Never 0 and never certain: both estimates stop short of it by their own rounding.
     fn bound(self, range: u32) -> u32 {
-        (range >> SCALE) * ((u32::from(self.quick) + u32::from(self.slow)) / 2)
+        (range >> SCALE) * u32::midpoint(u32::from(self.quick), u32::from(self.slow))
     }
 
     fn learn(&mut self, bit: bool) {
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_is_expected_costs_next_to_nothing() {
-        assert!(encoded(&[0; 100_000]).len() < 60);
+        assert!(encoded(&vec![0; 100_000]).len() < 60);
         assert!(encoded(&[i64::MIN; 8]).len() > 64);
         let mut mixed = vec![0; 100_000];
         mixed.extend([1, -1, i64::MAX, i64::MIN]);

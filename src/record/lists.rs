@@ -72,9 +72,7 @@ impl Lists {
             let Piece { from, length } = pieces.get(at).copied().unwrap_or(Piece { from: None, length: 1 });
             let kept = wire.bit(&mut self.kept, from.is_some());
             let length = 1 + wire.count(&mut self.length, length - 1, MOST_ROWS - 1);
-            if !kept {
-                rows.extend(std::iter::repeat_n(NEW, length));
-            } else {
+            if kept {
                 let from = wire.signed(&mut self.from, from.unwrap_or(0) as i64 - expected);
                 let from = usize::try_from(expected.saturating_add(from)).unwrap_or(usize::MAX);
                 if from.saturating_add(length) > old {
@@ -83,6 +81,8 @@ impl Lists {
                 }
                 rows.extend(from as u32..(from + length) as u32);
                 expected = (from + length) as i64;
+            } else {
+                rows.extend(std::iter::repeat_n(NEW, length));
             }
             if rows.len() > MOST_ROWS {
                 wire.refuse();
@@ -140,8 +140,8 @@ impl Lists {
         let rows = self.pieces(wire, &planned, old.len());
         wire.number(&mut self.exported, (new.len() - new.exported()) as u64);
         let (mut key, mut labels) = (0, "");
-        for row in 0..new.len() {
-            if rows[row] == NEW {
+        for (row, from) in rows.iter().enumerate() {
+            if *from == NEW {
                 wire.signed(&mut self.key, new.keys()[row].wrapping_sub(key) as i64);
                 self.texts.text(wire, new.labels(row), labels);
             }

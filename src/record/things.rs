@@ -51,7 +51,6 @@ pub const NO_REPORT: SourceReport =
 const NOWHERE: SocketAddr = SocketAddr::new(NO_ADDRESS, 0);
 const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const NO_EGRESS: Egress = Egress { index: 0, name: String::new(), foreign: false, peer: None, outer: None };
-const NO_MONITOR: Monitor = Monitor { path: std::path::PathBuf::new(), exclusive: false };
 
 fn part(fields: &mut Fields, part: &Part) -> Part {
     Part {
@@ -195,6 +194,7 @@ fn process(fields: &mut Fields, process: &Process) -> Process {
         path: fields.text(&monitor.path.to_string_lossy()).into(),
         exclusive: fields.flag(monitor.exclusive),
     };
+    let no_monitor = Monitor { path: std::path::PathBuf::new(), exclusive: false };
     Process {
         key: fields.number(process.key),
         pid: fields.small(process.pid),
@@ -205,7 +205,7 @@ fn process(fields: &mut Fields, process: &Process) -> Process {
         memory: fields.option(process.memory.as_ref(), &0, |fields, bytes| fields.number(*bytes)),
         namespace: fields.number(process.namespace),
         incoming: fields.flag(process.incoming),
-        monitors: fields.list(&process.monitors, &NO_MONITOR, monitor),
+        monitors: fields.list(&process.monitors, &no_monitor, monitor),
     }
 }
 
@@ -225,13 +225,11 @@ pub fn followed(fields: &mut Fields, followed: &Followed) -> Followed {
 
 /// A link.
 pub fn link(fields: &mut Fields, link: &Link) -> Link {
-    let hardware = |fields: &mut Fields, hardware: &Box<Hardware>| {
-        Box::new(Hardware {
-            driver: fields.text(&hardware.driver),
-            bus_address: fields.text(&hardware.bus_address),
-            pci: fields.text(&hardware.pci),
-            port_name: fields.text(&hardware.port_name),
-        })
+    let hardware = |fields: &mut Fields, hardware: &Hardware| Hardware {
+        driver: fields.text(&hardware.driver),
+        bus_address: fields.text(&hardware.bus_address),
+        pci: fields.text(&hardware.pci),
+        port_name: fields.text(&hardware.port_name),
     };
     let ip = |fields: &mut Fields, ip: &IpAddr| fields.text(&ip.to_string()).parse().unwrap_or(NO_ADDRESS);
     Link {
@@ -239,7 +237,7 @@ pub fn link(fields: &mut Fields, link: &Link) -> Link {
         index: fields.small(link.index),
         name: fields.text(&link.name),
         kind: Cow::Owned(fields.text(&link.kind)),
-        hardware: fields.option(link.hardware.as_ref(), &Box::default(), hardware),
+        hardware: fields.option(link.hardware.as_deref(), &Hardware::default(), hardware).map(Box::new),
         master: index(fields, link.master.as_ref()),
         lower: index(fields, link.lower.as_ref()),
         addresses: fields.list(&link.addresses, &NO_ADDRESS, ip),

@@ -187,7 +187,7 @@ fn fill(block: &mut Block, before: Option<&Block>, seed: u64, share: u8) {
             block.set(column, row, cell);
         }
     }
-    if rows > 0 && seed % 5 == 0 {
+    if rows > 0 && seed.is_multiple_of(5) {
         block.breaks = vec![Break { column: 0, row: (seed % rows as u64) as u32 }];
     }
 }
@@ -196,7 +196,7 @@ fn say(tick: &mut Tick, frame: &mut Frame, text: &str, number: f64) {
     let number = if number.is_nan() { 0.5 } else { number };
     let part = Part { cause: "link_shared", seconds: number, share: 0.25, evidence: text.to_owned() };
     let phase = PhaseVerdict { phase: "memory_copy", parts: vec![part.clone(); text.len() % 3] };
-    let now = (text.len() % 2 == 0).then_some(part);
+    let now = text.len().is_multiple_of(2).then_some(part);
     frame.verdicts = vec![Verdict { migration: 3, now, phases: vec![phase; text.len() % 2] }];
     let range = Range { p10: 1.0, p50: number, p90: 3.0 };
     frame.outlooks = vec![Outlook {
