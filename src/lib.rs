@@ -9,6 +9,8 @@ pub mod topology;
 
 pub mod analysis;
 
+pub mod record;
+
 pub mod output;
 
 pub mod run;

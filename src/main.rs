@@ -3,7 +3,7 @@
 use clap::Parser;
 use miglink::run::arguments::{Arguments, Command, ConfigCommand};
 use miglink::run::config::Config;
-use miglink::run::{check, explain, predict, serve};
+use miglink::run::{check, explain, migrations, predict, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Some(Command::Predict(arguments)) => {
             (predict::run(&arguments).map(|converges| u8::from(!converges)), 2)
         }
+        Some(Command::Migrations(arguments)) => (migrations::run(&arguments).map(|()| 0), 2),
         Some(Command::Explain(arguments)) => (explain::run(&arguments).map(|()| 0), 2),
         Some(Command::Config(ConfigCommand::Check { file })) => {
             let result = Config::read(&file).map(|_| println!("{} is valid.", file.display()));

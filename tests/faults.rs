@@ -115,7 +115,7 @@ fn a_user_without_rights_still_gets_the_links() {
         "--bounding-set=-all",
     ];
     let mut setpriv = Command::new("setpriv");
-    setpriv.args(drop_rights).arg(&binary).arg("--web.listen-address=127.0.0.1:0");
+    setpriv.args(drop_rights).arg(&binary).args(["--web.listen-address=127.0.0.1:0", "--no-storage"]);
     let exporter = Exporter::spawn(&mut setpriv);
     let text = exporter.metrics();
     assert_eq!(success(&text, "link_counters"), Some(1.0), "{text}");

@@ -45,6 +45,7 @@ impl Exporter {
     pub fn start(made: &Made, host: &Host, binary: &Path, configuration: &str, stop: &Stop) -> Result<Self> {
         let mut command = host.command(binary);
         command.arg(format!("--web.listen-address={}:{}", ADDRESS.0, ADDRESS.1));
+        command.env("STATE_DIRECTORY", host.folder.join("recording"));
         if !configuration.is_empty() {
             let path = host.folder.join("miglink.yml");
             fs::write(&path, configuration).context("miglink's configuration")?;

@@ -14,6 +14,7 @@ pub mod migrations;
 pub mod negotiation;
 pub mod outlook;
 pub mod page;
+pub mod recorded;
 pub mod sink;
 pub mod units;
 pub mod verdicts;

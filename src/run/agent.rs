@@ -2,6 +2,8 @@
 
 use super::config::Settings;
 use super::lane::Message;
+use super::recorder::Recorder;
+use super::show::Show;
 use super::ticker::Ticker;
 use super::totals::Totals;
 use crate::sample::frame::Frame;
@@ -21,17 +23,18 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts the agent's thread and its lanes.
+    /// Starts the agent's thread and its lanes. What outlives a frame goes to the totals and the recorder.
     pub fn start(
         sources: &'static [&'static SourceInfo],
         roots: Roots,
         settings: Settings,
         interval: Duration,
-        totals: Totals,
+        (totals, recorder): (Totals, Option<Recorder>),
     ) -> std::io::Result<Self> {
         let (messages, inbox) = channel();
         let (publish, frames) = watch::channel(Arc::default());
-        let mut ticker = Ticker::new(sources, roots, settings, interval, publish, &messages, totals)?;
+        let show = Show::new(publish, recorder);
+        let mut ticker = Ticker::new(sources, roots, settings, interval, show, &messages, totals)?;
         let thread = std::thread::Builder::new().name("agent".into()).spawn(move || ticker.run(&inbox))?;
         Ok(Self { messages, thread: Some(thread), frames })
     }

@@ -1,5 +1,6 @@
 //! The command line, with flags as Prometheus users know them.
 
+use super::amounts::Bytes;
 use super::asked::Asked;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -31,6 +32,8 @@ pub enum Command {
     ///
     /// Exit code: 0 it converges, 1 it never ends, 2 an error.
     Predict(Box<Predict>),
+    /// List the migrations that the exporter has recorded on this host.
+    Migrations(Migrations),
     /// Explain a cause: what it means, how its evidence reads, what to do.
     Explain(Explain),
     /// Work with the configuration file.
@@ -99,6 +102,23 @@ pub struct Predict {
     pub sysfs: PathBuf,
 }
 
+/// Flags of `migrations`.
+#[derive(Debug, Clone, Args)]
+pub struct Migrations {
+    /// Those of this guest only.
+    #[arg(long, value_name = "NAME")]
+    pub vm: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub output: Output,
+    /// Configuration file (YAML): where is recorded.
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Folder of the recording [default: as the exporter's].
+    #[arg(long = "storage.path", value_name = "DIR")]
+    pub path: Option<PathBuf>,
+}
+
 /// Flags of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct Explain {
@@ -162,6 +182,9 @@ pub struct Run {
     /// Allow POST /-/reload.
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
+    /// What is recorded.
+    #[command(flatten)]
+    pub storage: Storage,
     /// Where procfs is mounted.
     #[arg(long = "path.procfs", value_name = "DIR", default_value = "/proc")]
     pub procfs: PathBuf,
@@ -174,6 +197,23 @@ pub struct Run {
     /// Form of the log.
     #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
     pub log_format: LogFormat,
+}
+
+/// Flags of the flight recorder.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Storage {
+    /// Folder of the recording [default: $STATE_DIRECTORY, /var/lib/miglink for root, ~/.local/state/miglink].
+    #[arg(long = "storage.path", value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// How long recordings are kept [default: 7d].
+    #[arg(long = "storage.retention.time", value_name = "TIME", value_parser = super::config::storage::kept)]
+    pub retention_time: Option<Duration>,
+    /// How large recordings may grow together [default: 10GiB].
+    #[arg(long = "storage.retention.size", value_name = "BYTES", value_parser = super::config::storage::most)]
+    pub retention_size: Option<Bytes>,
+    /// Record nothing.
+    #[arg(long)]
+    pub no_storage: bool,
 }
 
 /// How severe a message is.

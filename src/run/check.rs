@@ -41,7 +41,7 @@ pub fn sample(config: &Config, roots: Roots, time: Duration) -> anyhow::Result<(
     let mut settings = config.settings()?;
     settings.manner = Manner::at_once();
     let totals = Process::new()?.totals.clone();
-    let mut agent = Agent::start(SOURCES, roots, settings, INTERVAL, totals)
+    let mut agent = Agent::start(SOURCES, roots, settings, INTERVAL, (totals, None))
         .context("cannot start the sampling threads")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -1,6 +1,7 @@
 //! Our own process's metrics, in the registry of the `prometheus` crate: what every Prometheus client exports, and
 //! how requests ended.
 
+use super::recorder::metrics::Metrics;
 use super::totals::Totals;
 use crate::output::exposition::Format;
 use hyper::StatusCode;
@@ -30,6 +31,12 @@ impl Process {
         registry.register(Box::new(Own::new()?))?;
         let totals = Totals::new(&registry)?;
         Ok(Self { registry, requests, totals })
+    }
+
+    /// What the recorder says of itself; shown only if there is one.
+    pub fn recording(&self, is_on: bool) -> Result<Metrics, prometheus::Error> {
+        let hidden = Registry::new();
+        Metrics::new(if is_on { &self.registry } else { &hidden })
     }
 
     /// Counts an answered request.

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::http::routes::Routes;
 use super::http::server::{self, Limits};
 use super::process::Process;
+use super::recorder::Recorder;
 use super::state;
 use crate::analysis::flags::table as flags;
 use crate::analysis::forecast::profiles;
@@ -32,7 +33,12 @@ pub fn run(arguments: &Run) -> anyhow::Result<()> {
     let listeners = arguments.listen.iter().map(|text| listen(text)).collect::<anyhow::Result<Vec<_>>>()?;
     let process = Process::new()?;
     let roots = Roots { proc: arguments.procfs.clone(), sys: arguments.sysfs.clone() };
-    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval, process.totals.clone())
+    let recording = config.storage.recording(&arguments.storage);
+    let metrics = process.recording(recording.is_some())?;
+    let recorder = Recorder::start(recording, config.text, metrics, &arguments.procfs);
+    let (recorder, ending) = recorder.context("cannot start the recorder's thread")?;
+    let kept = (process.totals.clone(), Some(recorder.clone()));
+    let mut agent = Agent::start(SOURCES, roots, settings, config.sampling.interval, kept)
         .context("cannot start the sampling threads")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -40,8 +46,9 @@ pub fn run(arguments: &Run) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the server's threads")?;
-    let result = runtime.block_on(serve(arguments, listeners, process, &agent));
+    let result = runtime.block_on(serve(arguments, listeners, process, (&agent, &recorder)));
     agent.stop();
+    recorder.stop(&ending);
     tracing::info!("stopped");
     result
 }
@@ -50,7 +57,7 @@ async fn serve(
     arguments: &Run,
     listeners: Vec<TcpListener>,
     process: Process,
-    agent: &Agent,
+    (agent, recorder): (&Agent, &Recorder),
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -74,7 +81,7 @@ async fn serve(
     };
     tokio::select! {
         () = server::serve(listeners, routes, Limits::default(), stop) => {}
-        () = reload_on_demand(arguments.config_file.as_deref(), agent, hangup, &reload) => {}
+        () = reload_on_demand(arguments, (agent, recorder), hangup, &reload) => {}
     }
     Ok(())
 }
@@ -86,19 +93,25 @@ fn host(procfs: &Path) -> String {
 }
 
 /// Reads the configuration again at SIGHUP or when asked by HTTP. A broken one changes nothing.
-async fn reload_on_demand(file: Option<&Path>, agent: &Agent, mut hangup: Signal, asked: &Notify) {
+async fn reload_on_demand(
+    arguments: &Run,
+    (agent, recorder): (&Agent, &Recorder),
+    mut hangup: Signal,
+    asked: &Notify,
+) {
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
             () = asked.notified() => {}
         }
-        let Some(file) = file else {
+        let Some(file) = &arguments.config_file else {
             tracing::warn!("there is no configuration file to reload; start with --config.file");
             continue;
         };
-        match Config::read(file).and_then(|config| config.settings()) {
-            Ok(settings) => {
+        match Config::read(file).and_then(|config| Ok((config.settings()?, config))) {
+            Ok((settings, config)) => {
                 agent.configure(settings);
+                recorder.configure(config.storage.recording(&arguments.storage), config.text);
                 tracing::info!(file = %file.display(), "configuration reloaded");
             }
             Err(error) => tracing::error!("the old configuration stays: {error:#}"),

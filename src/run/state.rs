@@ -1,35 +1,35 @@
 //! What the agent remembers between ticks: every source's newest blocks, and the frame made of them.
 
+mod frames;
+
 use super::own;
 use super::signs::Signs;
 use super::slot::Slot;
 use crate::analysis::flags::survey::{Manner, Survey};
 use crate::analysis::flags::table as flags;
-use crate::analysis::forecast::in_flight::{Beside, Journeys};
+use crate::analysis::forecast::in_flight::Journeys;
 use crate::analysis::forecast::profiles::{self, LinkForecasts};
 use crate::analysis::forecast::table as forecast;
 use crate::analysis::migrations::entry::Entry;
-use crate::analysis::migrations::migration::Migration;
 use crate::analysis::migrations::table::{self, Moment};
 use crate::analysis::migrations::tracker::{News, Tracker};
 use crate::analysis::peaks::{self, Peaks};
 use crate::analysis::strips::{self, Keeper};
 use crate::analysis::verdicts::course::{Courses, Taken};
 use crate::analysis::verdicts::surroundings::Said;
-use crate::analysis::verdicts::{table as verdicts, told};
+use crate::analysis::verdicts::table as verdicts;
 use crate::sample::block::Block;
-use crate::sample::cell::Cell;
 use crate::sample::continuity::Continuity;
-use crate::sample::frame::{Frame, Outcome};
+use crate::sample::flow::Flow;
 use crate::sample::guest::Followed;
 use crate::sample::link::{Links, Role};
 use crate::sample::metric::{Column, Metric, Unit};
 use crate::sample::migration::What;
 use crate::sample::monotonic::Monotonic;
-use crate::sample::subject::{Key, Subjects, SubjectsBuilder};
+use crate::sample::subject::{Subjects, SubjectsBuilder};
+use crate::sample::thread::Thread;
 use crate::source::contract::{Reading, SourceError, SourceInfo};
 use crate::source::{flows, link_bursts, link_counters, started, threads};
-use crate::topology::description;
 use crate::topology::roles::{self, Patterns, Selection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +96,9 @@ pub struct State {
     described: Option<(u64, u64)>,
     build: Arc<Block>,
     sources: Arc<Subjects>,
+    /// The flows and threads that the rows of their tables are.
+    flows: Arc<Vec<Flow>>,
+    threads: Arc<Vec<Thread>>,
 }
 
 impl State {
@@ -135,6 +138,8 @@ impl State {
             described: None,
             build: Arc::new(own::build_info()),
             sources: Arc::new(list.build()),
+            flows: Arc::default(),
+            threads: Arc::default(),
         }
     }
 
@@ -220,6 +225,12 @@ impl State {
         if !of_migrations {
             return;
         }
+        if let Some(flows) = &signs.flows {
+            self.flows = Arc::clone(flows);
+        }
+        if let Some(threads) = &signs.threads {
+            self.threads = Arc::clone(threads);
+        }
         if let Some(list) = signs.processes {
             self.tracker.processes(list, at);
         }
@@ -295,92 +306,6 @@ impl State {
     /// Whether there are links whose bursts are to be read.
     pub fn has_bursts(&self) -> bool {
         self.has_wires || !self.followed.links.is_empty()
-    }
-
-    /// Puts the newest fresh blocks together.
-    pub fn frame(&mut self, now: Monotonic, wall_ns: u64) -> Frame {
-        self.describe_links(now);
-        let mut blocks = vec![
-            Arc::clone(&self.build),
-            Arc::new(own::timestamp(now, wall_ns)),
-            Arc::new(self.sources(now)),
-        ];
-        blocks.extend(self.link_blocks.iter().cloned());
-        for slot in self.slots.iter().filter(|slot| slot.shown) {
-            if slot.plan.is_fresh(slot.confirmed, now, self.tick, slot.info.deadline) {
-                blocks.extend(slot.blocks.iter().cloned());
-            }
-        }
-        blocks.extend(peaks::block(&self.peaks, &self.bursts).map(Arc::new));
-        let moment = Moment { monotonic: now, wall_ns };
-        blocks.extend(table::blocks(self.tracker.entries(), moment).into_iter().map(Arc::new));
-        let shown = table::shown(self.tracker.entries());
-        blocks.extend(verdicts::blocks(&shown, &self.courses, now).into_iter().map(Arc::new));
-        self.survey.go_on(&blocks, &self.links, self.tracker.entries(), now);
-        blocks.extend(self.survey.block().cloned());
-        let flags = Arc::clone(self.survey.findings());
-        let surroundings = &self.courses.surroundings;
-        let beside = |migration: &Migration| Beside {
-            link: surroundings.payload(&migration.path.links),
-            profile: self.profiles.guest(&migration.vm),
-            known: None,
-            before: self.profiles.times_of(&migration.vm, &migration.path.device),
-        };
-        let outlooks = self.journeys.outlooks(&shown, beside, now);
-        blocks.extend(forecast::block(&shown, &outlooks, now).map(Arc::new));
-        let footings = Arc::clone(self.survey.footings.list());
-        blocks.extend(self.profiles.blocks(&footings, now).iter().cloned());
-        let verdicts = told::verdicts(&shown, &self.courses);
-        let reports = self.slots.iter().map(|slot| slot.report.clone()).collect();
-        let rates = peaks::rates(&self.peaks).map(Arc::new);
-        let links = Arc::clone(&self.links);
-        let strips = self.strips.strips();
-        let monotonic = now;
-        Frame {
-            wall_ns,
-            monotonic,
-            links,
-            blocks,
-            rates,
-            flags,
-            footings,
-            verdicts,
-            outlooks,
-            strips,
-            reports,
-        }
-    }
-
-    /// Remakes the descriptions of links when links or facts have changed.
-    fn describe_links(&mut self, now: Monotonic) {
-        let facts_generation = self.slots.iter().map(|slot| slot.facts_generation).sum();
-        if self.described == Some((self.links.generation, facts_generation)) {
-            return;
-        }
-        let count = self.slots.iter().map(|slot| slot.facts.len()).sum();
-        let mut facts: Vec<(Key, &'static str, &str)> = Vec::with_capacity(count);
-        facts.extend(self.slots.iter().flat_map(|slot| &slot.facts).map(|f| (f.key, f.label, &*f.value)));
-        // A stable sort: labels of one link stand in the order of the sources.
-        facts.sort_by_key(|(key, ..)| *key);
-        let mut attributes = description::attributes(&self.links, now);
-        self.link_continuity.carry_on(self.link_blocks.last().map(Arc::as_ref), &mut attributes);
-        self.link_blocks = vec![Arc::new(description::info(&self.links, &facts, now)), Arc::new(attributes)];
-        self.described = Some((self.links.generation, facts_generation));
-    }
-
-    fn sources(&self, now: Monotonic) -> Block {
-        let mut block = Block::new(SELF, now, &SOURCE_COLUMNS, Arc::clone(&self.sources));
-        for (row, slot) in self.slots.iter().enumerate() {
-            let success = match slot.report.outcome {
-                Outcome::Read | Outcome::Partly(_) => 1,
-                Outcome::Failed(_) | Outcome::Stuck(_) => 0,
-                // What does not exist on this host neither succeeds nor fails.
-                Outcome::Absent(_) | Outcome::Pending => continue,
-            };
-            let took = slot.report.took.as_secs_f64();
-            block.set_row(row, [Cell::integer(success), Cell::float(took)]);
-        }
-        block
     }
 }
 

@@ -9,18 +9,18 @@ use super::config::{Paces, Settings};
 use super::lane::{Done, Finished, Job, Lane, Message};
 use super::news::{self, News};
 use super::schedule::{Occasion, LOOKOUT};
+use super::show::Show;
 use super::state::State;
 use super::totals::Totals;
 use crate::analysis::migrations::table::Moment;
 use crate::analysis::migrations::tracker;
-use crate::sample::frame::{Frame, Outcome};
+use crate::sample::frame::Outcome;
 use crate::sample::monotonic::Monotonic;
 use crate::source::contract::{Context, Doors, Lane as LaneName, Now, Pace, Roots, SourceInfo};
 use crate::source::links;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Up to so many guests that move, another leading cause makes a frame at once; of more, some cause changes all the time.
 const FEW: usize = 10;
@@ -66,7 +66,7 @@ pub struct Ticker {
     now: Now,
     doors: Arc<Doors>,
     interval: Duration,
-    publish: watch::Sender<Arc<Frame>>,
+    show: Show,
     tick: Tick,
     next_fast: Monotonic,
     next_close: Monotonic,
@@ -85,7 +85,7 @@ impl Ticker {
         roots: Roots,
         settings: Settings,
         interval: Duration,
-        publish: watch::Sender<Arc<Frame>>,
+        show: Show,
         messages: &Sender<Message>,
         totals: Totals,
     ) -> std::io::Result<Self> {
@@ -107,7 +107,7 @@ impl Ticker {
             now: Now::new(move || clock.now()),
             doors: Arc::new(doors),
             interval,
-            publish,
+            show,
             tick: Tick::default(),
             next_fast: Monotonic::default(),
             next_close: Monotonic::default(),
@@ -132,6 +132,7 @@ impl Ticker {
             let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
             finished.into_iter().for_each(|done| self.take(done));
             self.go_on();
+            self.show.record_fast(self.close(), &self.state, self.clock);
         }
     }
 
@@ -231,7 +232,7 @@ impl Ticker {
     /// Makes the frame when all that it waits for is in.
     fn finish_tick(&mut self, now: Monotonic, late: bool) {
         // Attributes may take long; a frame waits for the counters, and at start for a first word of everything.
-        let first = self.publish.borrow().wall_ns == 0;
+        let first = self.show.last().wall_ns == 0;
         let awaited = |info: &SourceInfo| {
             matches!(info.pace, Pace::Tick | Pace::HardwareTick) || (first && info.pace != Pace::Fast)
         };
@@ -246,7 +247,7 @@ impl Ticker {
         if first {
             news::tell_what_is_shown(&frame);
         }
-        self.publish.send_replace(Arc::new(frame));
+        self.show.show(frame, &self.state);
     }
 
     fn begin_tick(&mut self, now: Monotonic) {
@@ -343,15 +344,15 @@ impl Ticker {
             turning_point |= !matches!(news, tracker::News::Carried { .. });
         }
         // Another cause is shown soon too; but where many guests move, some cause changes all the time.
-        let age = now.monotonic.since(self.publish.borrow().monotonic);
+        let age = now.monotonic.since(self.show.last().monotonic);
         let soon = if self.state.followed.wanted.len() > FEW { self.interval } else { GRACE };
         if age >= soon {
             turning_point |= std::mem::take(&mut self.state.courses.changed);
         }
         // What began or ended is shown at once, together with the totals that count it.
-        if turning_point && self.publish.borrow().wall_ns != 0 {
+        if turning_point && self.show.last().wall_ns != 0 {
             let frame = self.state.frame(now.monotonic, now.wall_ns);
-            self.publish.send_replace(Arc::new(frame));
+            self.show.show(frame, &self.state);
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 pub type Key = u64;
 
 /// The rows of a block.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Subjects {
     keys: Vec<Key>,
     labels: String,
@@ -19,6 +19,12 @@ pub struct Subjects {
     exported: usize,
     /// The keys rise from row to row, as those of things do that are appended as they appear.
     rising: bool,
+}
+
+impl Default for Subjects {
+    fn default() -> Self {
+        Self { keys: Vec::new(), labels: String::new(), ends: Vec::new(), exported: 0, rising: true }
+    }
 }
 
 impl Subjects {
@@ -138,6 +144,15 @@ impl SubjectsBuilder {
             escape(value, labels);
             labels.push('"');
             *end = labels.len() as u32;
+        }
+        self
+    }
+
+    /// Sets the labels of the row that was begun last as `Subjects::labels` gives them; in place of `label`.
+    pub fn labels(&mut self, written: &str) -> &mut Self {
+        if let Some(end) = self.list.ends.last_mut() {
+            self.list.labels.push_str(written);
+            *end = self.list.labels.len() as u32;
         }
         self
     }

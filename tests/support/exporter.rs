@@ -34,8 +34,15 @@ impl Answer {
     }
 }
 
-/// The command with a free port; more flags may be added.
+/// The command with a free port, recording nothing; more flags may be added.
 pub fn command() -> Command {
+    let mut command = recording_command();
+    command.arg("--no-storage");
+    command
+}
+
+/// The command with a free port, recording wherever flags or environment say.
+pub fn recording_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_miglink"));
     command.arg("--web.listen-address=127.0.0.1:0");
     command

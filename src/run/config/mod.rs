@@ -3,6 +3,7 @@
 
 pub mod forecast;
 pub mod migrations;
+pub mod storage;
 
 use crate::analysis::flags::survey::Manner;
 use crate::analysis::forecast::profiles::Profile;
@@ -28,6 +29,11 @@ pub struct Config {
     dedicated: Vec<Pattern>,
     /// What is forecast all the time.
     pub forecast: forecast::Forecast,
+    /// What is recorded.
+    pub storage: storage::Storage,
+    /// The file's text.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// What the configuration says to the agent.
@@ -179,7 +185,7 @@ impl Config {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        Ok(serde_yaml::from_str(text)?)
+        Ok(Self { text: text.to_owned(), ..serde_yaml::from_str(text)? })
     }
 
     /// What the agent is told of it.

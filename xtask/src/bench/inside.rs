@@ -73,6 +73,7 @@ fn miglink(arguments: &Arguments) -> Result<Exporter> {
     fs::write(&configuration, CONFIGURATION)?;
     let mut command = Command::new(&arguments.miglink);
     command.arg("--config.file").arg(configuration).arg(listen(port));
+    command.env("STATE_DIRECTORY", arguments.scratch.join("recording"));
     exporter::measure(Task {
         name: "miglink",
         command,

@@ -30,6 +30,7 @@ impl Miglink {
         let output = File::create(&log)?;
         let child = Command::new(binary)
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .env("STATE_DIRECTORY", Path::new(FOLDER).join("recording"))
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
