@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/driver-counters.md"];
+const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "docs/driver-counters.md", "docs/recording.md"];
 
 fn known() -> BTreeSet<String> {
     let sources = miglink::source::SOURCES.iter().flat_map(|info| info.tables.iter().copied());
     let own = miglink::topology::description::TABLES.iter().chain(&miglink::run::state::TABLES).copied();
     let described = sources.chain(own).flatten().map(|column| format!("miglink_{}", column.metric.name));
-    described.chain(miglink::run::totals::NAMES.map(str::to_owned)).collect()
+    let registry = prometheus::Registry::new();
+    miglink::run::recorder::metrics::Metrics::new(&registry).unwrap();
+    let recording = registry.gather().into_iter().map(|family| family.name().to_owned());
+    described.chain(miglink::run::totals::NAMES.map(str::to_owned)).chain(recording).collect()
 }
 
 /// The metric names in a text, with `{a,b}` written out and what is in other braces (labels) left out.
