@@ -22,6 +22,8 @@ pub struct Traces {
     pub ran: Option<u64>,
     /// When a hypervisor last said that it goes on.
     pub spoke: Option<Monotonic>,
+    /// Bytes that its flows had carried then.
+    pub carried: u64,
     /// A hypervisor said that it is completed, before it had figures.
     pub completing: bool,
     /// Its hypervisor can be asked.

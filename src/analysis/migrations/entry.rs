@@ -18,6 +18,10 @@ use std::time::Duration;
 pub const PLAIN: u64 = 2 << 20;
 /// The same on any other port that is not of storage or a console (facts: 64 MiB or 100 Mb/s, one way 20 to 1).
 pub const PLAIN_ELSEWHERE: u64 = 64 << 20;
+/// QEMU's own limit of the pause (migration/options.c).
+const USUAL_LIMIT: Duration = Duration::from_millis(300);
+/// What remains is far from the end if it is so many times what fits into the pause: rates vary.
+const FAR: f64 = 2.0;
 /// How long a hypervisor is waited for after the last flow has ended.
 pub const LAST_WORD: Duration = Duration::from_secs(3);
 /// How long a hypervisor that can be asked is waited for before traffic alone tells.
@@ -202,9 +206,28 @@ impl Entry {
         self.migration.confirmed = true;
     }
 
-    /// Until when it is known which phase it was in: where a hypervisor has spoken, until its last word.
+    /// Until when it is known which phase it was in: where a hypervisor has spoken, until its last word, or longer if that was
+    /// far from the copy's end (one that is stopped, or waits for a disk, says nothing for seconds).
     pub fn sure_until(&self, now: Monotonic) -> Monotonic {
-        self.traces.spoke.unwrap_or(now)
+        match self.traces.spoke {
+            Some(spoke) if !self.is_far_from_its_end() => spoke,
+            _ => now,
+        }
+    }
+
+    /// Whether the guest cannot have been stopped since the last word: QEMU stops it once what remains fits into the pause that
+    /// is allowed at the rate of late (migration/migration.c), and so much has not been carried since. Somebody may switch to
+    /// post-copy at any time.
+    fn is_far_from_its_end(&self) -> bool {
+        let Migration { phase, progress, limits, .. } = &self.migration;
+        let postcopy = limits.capabilities.iter().flatten().any(|name| name == "postcopy-ram");
+        let Some(remaining) = progress.remaining.filter(|_| *phase == Phase::MemoryCopy && !postcopy) else {
+            return false;
+        };
+        let rate = self.traffic.rate().unwrap_or(0.0).max(progress.throughput.unwrap_or(0.0));
+        let fits = rate * limits.downtime_limit.unwrap_or(USUAL_LIMIT).as_secs_f64();
+        let left = remaining.saturating_sub(self.traffic.sum().saturating_sub(self.traces.carried)) as f64;
+        fits > 0.0 && left > FAR * fits
     }
 
     /// Takes in a hypervisor's word.
@@ -226,6 +249,7 @@ impl Entry {
                 self.final_word |= progress.status.is_final();
                 if progress.status.is_running() {
                     self.traces.spoke = Some(at);
+                    self.traces.carried = self.traffic.sum();
                 }
             }
             What::Event { event: Event::Completed(_), .. } => self.final_word = true,
@@ -272,7 +296,31 @@ fn last_word(what: &What) -> Option<Status> {
 
 #[cfg(test)]
 mod tests {
-    use super::busiest;
+    use super::{busiest, Entry};
+    use crate::analysis::migrations::migration::{Migration, Phase};
+    use crate::sample::migration::{Direction, Progress, Status, What};
+    use crate::sample::monotonic::Monotonic;
+    use std::time::Duration;
+
+    #[test]
+    fn a_silent_hypervisor_cannot_have_stopped_a_guest_that_was_far_from_it() {
+        let at = |seconds| Monotonic(Duration::from_secs(seconds));
+        let silent = |remaining: u64, carried_since: u64| {
+            let mut entry = Entry::new(Migration::new(1, "a".into(), Direction::Outgoing, at(0)));
+            entry.migration.confirmed = true;
+            entry.migration.enter(Phase::MemoryCopy, at(0));
+            entry.traffic.note(1, 100_000_000);
+            let (remaining, throughput) = (Some(remaining), Some(10e6));
+            let word = Progress { status: Status::Active, remaining, throughput, ..Progress::default() };
+            entry.hear(&What::Progress(Box::new(word)), at(10));
+            entry.traffic.note(1, 100_000_000 + carried_since);
+            entry.sure_until(at(13))
+        };
+        // 0.3 s at 10 MB/s are 3 MB.
+        assert_eq!(silent(50_000_000, 0), at(13));
+        assert_eq!(silent(50_000_000, 45_000_000), at(10), "it may have ended since");
+        assert_eq!(silent(5_000_000, 0), at(10), "too near to say");
+    }
 
     #[test]
     fn the_member_that_grows_with_the_flow_is_taken() {
