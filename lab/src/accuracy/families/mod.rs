@@ -65,7 +65,10 @@ pub static FAMILIES: &[&Family] = &[
 pub const NOT_MADE: &[(&str, &str)] = &[
     ("link_saturated", "a veth has no speed that it keeps to; constructed windows (unit tests of the rule)"),
     ("ring_overflow", "a veth has no receive ring; constructed windows, and driver statistics of 22 drivers"),
-    ("single_stream", "needs a bond of real links; not judged here"),
+    (
+        "single_stream",
+        "needs a bond of real links; not judged on migrations. Its flag is, on an 802.3ad bond of the driver VM (`cargo xtask vm stacking`)",
+    ),
     ("wrong_link without a word of the operator", "a veth has no speed of its own; constructed windows"),
     ("mtu_mismatch", "both ends of a veth have one MTU; not judged here"),
     ("pause_frames, link_degraded, pcie_limited", "need real hardware; not judged here"),
