@@ -3,7 +3,8 @@
 mod bitmaps;
 
 use bitmaps::{Ended, Guest, Precopy};
-use miglink::analysis::forecast::in_flight::{Beside, Journeys};
+use miglink::analysis::forecast::in_flight::Journeys;
+use miglink::analysis::forecast::known::Beside;
 use miglink::analysis::forecast::model::{self, Forecast};
 use miglink::analysis::forecast::way::{Conduct, Way};
 use miglink::analysis::forecast::workload::{Dirtying, Pattern, Workload};

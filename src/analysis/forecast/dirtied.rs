@@ -15,6 +15,9 @@ use std::collections::VecDeque;
 const KEPT: usize = 10;
 /// Windows whose lengths differ by less tell nothing of the working set.
 const DIFFERENT: f64 = 1.3;
+/// So many times what fits into the pause each of the last rounds must leave: by luck what is dirtied is among what waits
+/// anyway, above all of a guest that sweeps (tests/forecast has ends by luck up to 2.4).
+const FAR_TOO_MUCH: f64 = 3.0;
 /// QEMU tells a new rate when dirty pages are collected a second or more after the last time; readings lie a tenth apart.
 const SECOND: f64 = 1.1;
 /// So many rounds in a row must leave as much as those before.
@@ -131,14 +134,14 @@ impl Dirtied {
     /// Whether the last rounds left as much as the ones before, and so many times what fits into the pause, so that what follows
     /// will as well: a round that leaves no less than it began with is followed by others that do not either, as long as the
     /// guest and the rate stay the same.
-    pub fn stands_still(&self, far: f64) -> bool {
+    pub fn stands_still(&self) -> bool {
         let left: Vec<u64> = self.left.iter().copied().collect();
         let Some((late, early)) = left.len().checked_sub(ROUNDS).map(|at| (&left[at..], &left[..at])) else {
             return false;
         };
         let least = |some: &[u64]| some.iter().copied().min().unwrap_or(u64::MAX);
         let fits = self.windows.back().map_or(f64::MAX, |window| window.waits.threshold);
-        let much = least(&left) as f64 >= fits * far;
+        let much = least(&left) as f64 >= fits * FAR_TOO_MUCH;
         much && early.len() >= ROUNDS - 1 && least(late) as f64 >= least(early) as f64 * NO_LESS
     }
 

@@ -5,11 +5,10 @@
 //! and even at the best rate of late with a tenth more, and a tenth less dirtied, it would not.
 
 use super::dirtied::{Dirtied, Waits};
-use super::known::{downtime_limit, way, zero_share, Known};
+use super::known::{downtime_limit, way, zero_share, Beside, Known};
 use super::model::{Forecast, MIDDLE};
 use super::needs;
 use super::pace::Pace;
-use super::question::Question;
 use super::score::{scores, Told};
 use super::way::{Way, UNSURE, UNSURE_PAUSE};
 use super::workload::Workload;
@@ -27,9 +26,6 @@ const EARLY: f64 = 0.1;
 const LATE: f64 = 0.9;
 /// Even with so much more of rate, and less of dirtying, it must not end before that is said.
 const MARGIN: f64 = 0.1;
-/// So many times what fits into the pause each of the last rounds must leave: by luck what is dirtied is among what waits
-/// anyway, above all of a guest that sweeps (tests/forecast has ends by luck up to 2.4).
-const FAR_TOO_MUCH: f64 = 3.0;
 /// Tellings in a row that must agree that it never ends; a frame is made every second.
 const SURE: u32 = 2;
 /// One that is found later than this was not forecast before: its own traffic is among that of others by then.
@@ -52,19 +48,6 @@ pub struct Journey {
     scores: Option<Vec<Score>>,
     /// What was seen of its guest is kept for the next time.
     remembered: bool,
-}
-
-/// What is known beside the migration itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Beside<'a> {
-    /// What the configuration says of it.
-    pub profile: Option<&'a Question>,
-    /// The guest, if somebody has described it, or it has moved before.
-    pub known: Option<&'a Workload>,
-    /// Copy and pause that were forecast for it before it began, seconds.
-    pub before: Option<[f64; 2]>,
-    /// Bytes of payload a second that the narrowest link on the way can carry, as far as that is known.
-    pub link: Option<f64>,
 }
 
 /// All of them.
@@ -219,7 +202,7 @@ impl Journey {
         let ends = middle.converges
             || known.postcopy
             || self.dirtied.count() < 2
-            || !self.dirtied.stands_still(FAR_TOO_MUCH)
+            || !self.dirtied.stands_still()
             || ends_at(1.0 - MARGIN, rate.p90 * (1.0 + MARGIN));
         self.hopeless = if ends { 0 } else { self.hopeless + 1 };
         // One window of writing is a guess, which is not enough to say so; nor is what might as well not end.

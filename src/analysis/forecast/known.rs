@@ -1,8 +1,8 @@
 //! What is known of a running migration: where it stands, its guest, its way and what the hypervisor keeps to.
 
 use super::dirtied::Dirtied;
-use super::in_flight::Beside;
 use super::model::{self, Forecast, Position};
+use super::question::Question;
 use super::way::{Conduct, Way};
 use super::workload::{Dirtying, Workload};
 use crate::analysis::migrations::entry::Entry;
@@ -13,6 +13,19 @@ use crate::sample::monotonic::Monotonic;
 const AT_CAP: f64 = 0.9;
 /// What a limited migration's pause is sent at where no link's rate is known: 10 Gbit/s, as nearly all hosts have.
 const USUAL_LINK: f64 = 1.25e9;
+
+/// What is known beside the migration itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// What the configuration says of it.
+    pub profile: Option<&'a Question>,
+    /// The guest, if somebody has described it, or it has moved before.
+    pub known: Option<&'a Workload>,
+    /// Copy and pause that were forecast for it before it began, seconds.
+    pub before: Option<[f64; 2]>,
+    /// Bytes of payload a second that the narrowest link on the way can carry, as far as that is known.
+    pub link: Option<f64>,
+}
 
 /// All that the model needs of a running migration.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ pub mod capacity;
 pub mod dirtied;
 pub mod evacuation;
 pub mod in_flight;
-mod known;
+pub mod known;
 pub mod model;
 pub mod needs;
 pub mod pace;

@@ -71,12 +71,13 @@ impl Recorder {
     /// Hands a tick over; leaves it out if too many wait.
     pub fn take(&self, tick: Tick) {
         let is_whole = !tick.fast;
-        let is_full = is_whole && self.whole.load(Ordering::Relaxed) >= WHOLE_WAITING;
+        // Counted before it is handed over, or the thread could be done with it first.
+        let before = self.whole.fetch_add(usize::from(is_whole), Ordering::Relaxed);
+        let is_full = is_whole && before >= WHOLE_WAITING;
         let is_left_out = is_full || self.messages.try_send(Message::Tick(tick)).is_err();
         if is_left_out {
+            self.whole.fetch_sub(usize::from(is_whole), Ordering::Relaxed);
             self.metrics.dropped.inc();
-        } else if is_whole {
-            self.whole.fetch_add(1, Ordering::Relaxed);
         }
         // One that fits in between says nothing yet; a whole one does.
         if (is_left_out || is_whole) && self.behind.swap(is_left_out, Ordering::Relaxed) != is_left_out {

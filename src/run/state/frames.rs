@@ -1,7 +1,7 @@
 //! The frames that are made of what the agent remembers: one a tick, and in between the ones that are only recorded.
 
 use super::{State, SELF, SOURCE_COLUMNS};
-use crate::analysis::forecast::in_flight::Beside;
+use crate::analysis::forecast::known::Beside;
 use crate::analysis::forecast::table as forecast;
 use crate::analysis::migrations::migration::Migration;
 use crate::analysis::migrations::table::{self, Moment};
